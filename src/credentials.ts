@@ -1,0 +1,11 @@
+/** A key that signs requests: long-lived where `securityToken` is undefined, a session of STS where it is not. */
+export interface AccessKey {
+  readonly accessKeyId: string
+  readonly accessKeySecret: string
+  readonly securityToken: string | undefined
+}
+
+/** An access key that STS issued, and that every consumer must present with its token. */
+export interface TemporaryKey extends AccessKey {
+  readonly securityToken: string
+}

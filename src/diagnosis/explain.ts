@@ -1,0 +1,311 @@
+/** Turns a failure of the step into what a person needs: the fault, what it means here, what to do, and a policy to paste where one helps. Pure. */
+import { identityBehind, parseArn } from '../arn.js'
+import type { GithubRun } from '../github-run.js'
+import type { Inputs } from '../inputs.js'
+import { withoutSecrets } from '../secrets.js'
+import { RoleNotAssumed } from '../session.js'
+import { OidcTokenError } from '../source/oidc.js'
+import type { CallerIdentity } from '../sts/client.js'
+import { StsError, type AccessDeniedDetail } from '../sts/errors.js'
+import { GaveUp, TransportError } from '../transport.js'
+import {
+  fencedText,
+  heading,
+  json,
+  list,
+  markdown,
+  paragraph,
+  plainLines,
+  plainText,
+  say,
+  text,
+  type Block,
+  type Prose,
+} from './document.js'
+import { explainNoToken } from './no-token.js'
+import { claimFields, likelyMismatches, safeClaims, widenings, type SafeClaims } from './oidc-subject.js'
+import { permissionToAssume, trustOfCaller, trustOfOidcToken } from './policies.js'
+import { stsAnswer, type Exhibit, type Facts, type StsAnswer } from './sts-codes.js'
+import { explainTransport } from './transport-faults.js'
+
+/** What is known about the run that failed. */
+export interface Situation {
+  readonly inputs: Inputs
+  readonly run: GithubRun
+  /** The parsed JSON of GITHUB_EVENT_PATH. */
+  readonly event: unknown
+  /** The OIDC token last used, for its safe claims; undefined where none was had. */
+  readonly oidcToken: string | undefined
+  /** GetCallerIdentity of the key that was refused, where that worked. */
+  readonly caller: CallerIdentity | undefined
+}
+
+export interface Explanation {
+  /** For the log: plain text of several lines, of which the first is the whole fault in one sentence. */
+  readonly message: string
+  /** For the job summary: Markdown, with policies in fenced blocks. */
+  readonly summary: string
+}
+
+/** A fault in a few words, and what stands below it. */
+interface Told {
+  readonly fault: Prose
+  readonly blocks: readonly Block[]
+}
+
+/** @param failure whatever the step threw; what is not known here keeps its own message */
+export function explain(failure: unknown, situation: Situation): Explanation {
+  const notAssumed = failure instanceof RoleNotAssumed ? failure : undefined
+  const inner = notAssumed === undefined ? failure : notAssumed.cause
+  const gaveUp = inner instanceof GaveUp ? inner : undefined
+  const cause = gaveUp === undefined ? inner : gaveUp.cause
+
+  const told = tell(cause, notAssumed, situation)
+  if (told === undefined && failure === cause) return plain(messageOf(failure), situation)
+  const { fault, blocks } = told ?? { fault: say`${messageOf(cause).replace(/\.$/, '')}`, blocks: [] }
+  const title = say`${opening(notAssumed, gaveUp)}${fault}${gaveUp === undefined ? [] : say`, after ${effort(gaveUp)}`}.`
+  const all = [
+    ...(gaveUp === undefined ? [] : [paragraph(patienceSpent(gaveUp, situation.inputs))]),
+    ...blocks,
+    ...hiddenAccounts(blocks, situation.inputs),
+  ]
+  return clean({ message: plainText(title, all), summary: markdown(title, all) }, situation, notAssumed)
+}
+
+/** Whether asking GetCallerIdentity with the refused key would make the explanation better. */
+export function wantsCaller(failure: unknown): boolean {
+  if (!(failure instanceof RoleNotAssumed) || failure.asker === undefined || failure.asker.arn !== undefined) return false
+  const { cause } = failure
+  return cause instanceof StsError && cause.code === 'NoPermission'
+}
+
+/** Undefined where nothing is known about such a cause. */
+function tell(cause: unknown, notAssumed: RoleNotAssumed | undefined, situation: Situation): Told | undefined {
+  if (cause instanceof StsError) return tellStsError(cause, notAssumed, situation)
+  if (cause instanceof OidcTokenError) return explainNoToken(cause, situation.run, situation.event)
+  if (cause instanceof TransportError) return explainTransport(cause, situation.inputs)
+  return undefined
+}
+
+/** An error that explains itself: its message as it is, but for what a log or a summary would take for something else. */
+function plain(message: string, situation: Situation): Explanation {
+  return clean({ message: plainLines(message), summary: fencedText(message) }, situation, undefined)
+}
+
+function opening(notAssumed: RoleNotAssumed | undefined, gaveUp: GaveUp | undefined): Prose {
+  if (notAssumed === undefined) return gaveUp === undefined ? [] : say`${gaveUp.call} failed: `
+  const { roleArn, position, roles } = notAssumed
+  return roles === 1 ? say`Could not assume ${roleArn}: ` : say`Could not assume role ${position} of ${roles}, ${roleArn}: `
+}
+
+const effort = ({ attempts, elapsedMs }: GaveUp): Prose =>
+  attempts === 1 ? say`1 attempt in ${seconds(elapsedMs)}` : say`${attempts} attempts in ${seconds(elapsedMs)}`
+
+function patienceSpent({ call, because }: GaveUp, inputs: Inputs): Prose {
+  return because === 'attempts'
+    ? say`${call} was tried as often as \`retry-max-attempts\` allows (${inputs.maxAttempts}). Of the last attempt:`
+    : say`\`timeout-seconds\` (${inputs.timeoutSeconds} for the whole step) left no time for another attempt at ${call}. Of the last one:`
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`
+}
+
+function tellStsError(error: StsError, notAssumed: RoleNotAssumed | undefined, situation: Situation): Told {
+  const callerArn = notAssumed?.asker?.arn ?? situation.caller?.arn
+  const answer = stsAnswer(error.code, error.reason, callerArn !== undefined && parseArn(callerArn)?.type === 'root')
+  const facts: Facts = {
+    error,
+    inputs: situation.inputs,
+    roleArn: notAssumed?.roleArn,
+    durationSeconds: notAssumed?.position === notAssumed?.roles ? situation.inputs.session.durationSeconds : undefined,
+    asker: error.call === 'AssumeRoleWithOIDC' ? 'oidc-token' : (notAssumed?.position ?? 1) > 1 ? 'session' : 'key',
+  }
+  return {
+    fault: say`${answer === undefined ? 'STS refused' : [answer.fault]} (${error.code})`,
+    blocks: [
+      paragraph(say`STS said: ${error.reason === '' ? ['nothing more'] : error.reason}`),
+      heading('What it means'),
+      ...(answer === undefined
+        ? [paragraph(say`This code is not one that the step knows; STS's own words above are all there is.`)]
+        : meaning(answer, facts)),
+      ...deniedDetail(error.accessDeniedDetail),
+      ...(answer === undefined ? [] : [heading('What to do'), ...remedy(answer)]),
+      ...exhibit(answer?.exhibit, error, notAssumed, situation),
+      heading('For the search in logs, and for support'),
+      { kind: 'fields', fields: references(error, notAssumed, callerArn) },
+      ...diagnosticMessage(error.accessDeniedDetail),
+    ],
+  }
+}
+
+function meaning(answer: StsAnswer, facts: Facts): Block[] {
+  return [[answer.cause], ...(answer.here?.(facts) ?? [])].map(paragraph)
+}
+
+function remedy({ fix }: StsAnswer): Block[] {
+  const [only, ...more] = fix
+  return more.length === 0 && only !== undefined ? [paragraph([only])] : list(fix.map((sentence) => [sentence]))
+}
+
+/** Call, asker, RequestId and the page about this very error. */
+function references(error: StsError, notAssumed: RoleNotAssumed | undefined, callerArn: string | undefined): [string, string][] {
+  const { call, host, status, requestId, recommend } = error
+  const before = notAssumed !== undefined && notAssumed.position > 1 ? `, the session of role ${notAssumed.position - 1}` : ''
+  const asker = call === 'AssumeRoleWithOIDC' ? 'the OIDC token' : callerArn === undefined ? 'the access key' : `${callerArn}${before}`
+  const fields: [string, string | undefined][] = [
+    ['Call', `${call} at ${host}, status ${status}`],
+    ['Asked by', asker],
+    ['RequestId', requestId],
+    ['About it', recommend],
+  ]
+  return fields.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] satisfies [string, string]]))
+}
+
+/** RAM's policy types and principal types in words (RAM's documentation, "Troubleshoot access denied errors"). */
+const POLICY_TYPES: Readonly<Record<string, string>> = {
+  AccountLevelIdentityBasedPolicy: "the caller's own policies",
+  ResourceGroupLevelIdentityBasedPolicy: "the caller's own policies in the resource group",
+  AssumeRolePolicy: "the role's trust policy",
+  SessionPolicy: "the policy of the caller's session",
+  ControlPolicy: 'a control policy of the resource directory',
+}
+const PRINCIPAL_TYPES: Readonly<Record<string, string>> = {
+  SubUser: 'the RAM user',
+  AssumedRoleUser: 'the session',
+  Account: 'the root account',
+  RootUser: 'the root account',
+}
+
+function deniedDetail(detail: AccessDeniedDetail | undefined): Block[] {
+  if (detail === undefined) return []
+  const {
+    authAction,
+    authPrincipalType: type,
+    authPrincipalOwnerId: owner,
+    authPrincipalDisplayName: name,
+    noPermissionType,
+    policyType,
+  } = detail
+  const known = (table: Readonly<Record<string, string>>, key: string): Prose => [
+    Object.hasOwn(table, key) ? (table[key] ?? key) : { value: key },
+  ]
+  const who = [
+    ...(type === undefined ? [] : [say` to ${known(PRINCIPAL_TYPES, type)}`]),
+    ...(name === undefined ? [] : [say` ${name}`]),
+    ...(owner === undefined ? [] : [say` of the account ${owner}`]),
+  ].flat()
+  const where = policyType === undefined ? [] : known(POLICY_TYPES, policyType)
+  const why =
+    noPermissionType === 'ExplicitDeny'
+      ? say`: a statement with \`Deny\` forbids it${where.length === 0 ? [] : say` in ${where}`}. No \`Allow\` helps against it; the \`Deny\` has to be removed or narrowed.`
+      : noPermissionType === 'ImplicitDeny'
+        ? say`: nothing allows it${where.length === 0 ? [] : say` in ${where}`}.`
+        : say`${where.length === 0 ? [] : say` by ${where}`}.`
+  return [paragraph(say`RAM adds: ${authAction ?? ['the action']} was denied${who}${why}`)]
+}
+
+function diagnosticMessage(detail: AccessDeniedDetail | undefined): Block[] {
+  if (detail?.encodedDiagnosticMessage === undefined) return []
+  return [
+    paragraph(say`RAM tells more to who may call \`ram:DecodeDiagnosticMessage\`. Its \`EncodedDiagnosticMessage\` is:`),
+    text(detail.encodedDiagnosticMessage),
+  ]
+}
+
+function exhibit(kind: Exhibit | undefined, error: StsError, notAssumed: RoleNotAssumed | undefined, situation: Situation): Block[] {
+  const roleArn = notAssumed?.roleArn
+  const { source } = situation.inputs
+  switch (kind) {
+    case undefined:
+      return []
+    case 'both-sides':
+      return notAssumed === undefined ? [] : bothSides(error, notAssumed, situation)
+    case 'trust':
+    case 'provider': {
+      const claims = situation.oidcToken === undefined ? undefined : safeClaims(situation.oidcToken)
+      if (claims === undefined) return [paragraph(say`The token's claims cannot be shown: it cannot be read.`)]
+      const shown: Block[] = [heading('The token says'), { kind: 'fields', fields: claimFields(claims) }]
+      if (kind === 'provider') return [...shown, ...providerSettings(claims)]
+      return roleArn === undefined || source.kind !== 'oidc' ? shown : [...shown, ...trust(claims, source.providerArn, roleArn)]
+    }
+  }
+}
+
+function providerSettings({ issuer, audiences }: SafeClaims): Block[] {
+  if (issuer === undefined || audiences.length === 0) return []
+  return [
+    heading('So the OIDC provider in RAM needs'),
+    {
+      kind: 'fields',
+      fields: [
+        ['Issuer URL', issuer],
+        ['Client ID', audiences.join(', ')],
+        ['Fingerprint', `that of the root CA of ${URL.canParse(issuer) ? new URL(issuer).host : 'the issuer'}`],
+      ],
+    },
+  ]
+}
+
+function trust(claims: SafeClaims, providerArn: string, roleArn: string): Block[] {
+  const { issuer, subject, audiences } = claims
+  if (issuer === undefined || subject === undefined || audiences.length === 0) {
+    return [paragraph(say`A trust policy needs iss, sub and aud, and the token does not have them all.`)]
+  }
+  return [
+    heading('Why the trust policy may not match, the likeliest first'),
+    ...list(likelyMismatches(claims, providerArn, roleArn)),
+    paragraph(say`This trust policy of ${roleArn} lets in exactly this subject. Where the role has one already, add the statement to it:`),
+    json(trustOfOidcToken(providerArn, { issuer, audiences, subject })),
+    paragraph(
+      say`To let in more than this subject, move \`oidc:sub\` from \`StringEquals\` to a \`StringLike\` beside it, with a pattern:`,
+    ),
+    ...list(widenings(subject)),
+  ]
+}
+
+function bothSides(error: StsError, { roleArn, roles, position, asker }: RoleNotAssumed, { caller, inputs }: Situation): Block[] {
+  const arn = asker?.arn ?? caller?.arn
+  const identity = arn === undefined ? undefined : parseArn(identityBehind(arn))
+  const named = identity !== undefined && identity.type !== 'root' && arn !== undefined ? identityBehind(arn) : undefined
+  const account = identity?.accountId ?? error.accessDeniedDetail?.authPrincipalOwnerId ?? parseArn(roleArn)?.accountId
+  const principal = named ?? `acs:ram::${account ?? ''}:root`
+  const terms = {
+    setsSourceIdentity: error.accessDeniedDetail?.authAction === 'sts:SetSourceIdentity',
+    externalId: position === roles ? inputs.session.externalId : undefined,
+  }
+  return [
+    paragraph(
+      say`1. The caller's side. Attach this policy to ${named ?? [identity === undefined ? 'the RAM user or role whose key this is' : 'the new RAM user']}:`,
+    ),
+    json(permissionToAssume(roleArn, terms)),
+    paragraph(
+      say`2. The role's side. This trust policy of ${roleArn} lets ${
+        named ?? say`everyone in the account ${account ?? ''} who has the first policy`
+      } in. Where the role has one already, add the statement to it:`,
+    ),
+    json(trustOfCaller(principal, terms)),
+  ]
+}
+
+/** With the account masked, a policy in the log cannot be pasted as it is. */
+function hiddenAccounts(blocks: readonly Block[], { maskAccountId }: Inputs): Block[] {
+  if (!maskAccountId || !blocks.some((block) => block.kind === 'code' && block.language === 'json')) return []
+  return [paragraph(say`\`mask-account-id\` is on: where the policy shows \`***\`, write the account ID.`)]
+}
+
+/** The last line of defence. Nothing above prints a secret, but a message of an unknown error might. */
+function clean({ message, summary }: Explanation, { inputs, oidcToken }: Situation, notAssumed: RoleNotAssumed | undefined): Explanation {
+  const keys = [notAssumed?.asker?.key, 'key' in inputs.source ? inputs.source.key : undefined]
+  const secrets = [
+    oidcToken,
+    ...keys.flatMap((key) => (key === undefined ? [] : [key.accessKeyId, key.accessKeySecret, key.securityToken])),
+  ]
+  return { message: withoutSecrets(message, secrets), summary: withoutSecrets(summary, secrets) }
+}
+
+function messageOf(failure: unknown): string {
+  if (failure instanceof Error) return failure.message
+  // Whatever else was thrown is not opened: there is no telling what it holds.
+  return typeof failure === 'string' ? failure : `an unexpected ${failure === null ? 'null' : typeof failure} was thrown`
+}

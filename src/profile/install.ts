@@ -1,0 +1,133 @@
+import fs from 'node:fs'
+import { dirname } from 'node:path'
+import type { StsProfile } from './config-edit.js'
+import { parseConfig, refusalError } from './config-text.js'
+import { checkOwners, explained, locate, readText, recordPathOf, withStore, type Store, type WritingCalls } from './folder.js'
+import { install, takeBack, type Home } from './layers.js'
+import { EMPTY_RECORD, formatRecord, parseRecord, type Layer, type ProfileRecord } from './record.js'
+
+export interface ProfileInstallation {
+  /** config.json's path, as `configFileOf` gives it. */
+  readonly path: string
+  /** A UUID of this run, which the caller has stored for its post step before. */
+  readonly id: string
+  readonly profile: StsProfile
+  /** Whether `current` shall name the profile. In a file that has no profile yet it does in any case. */
+  readonly setCurrent: boolean
+  /** Whether the run will take the profile back. Where it will not, nothing is recorded and the profile is the user's. */
+  readonly cleanup: boolean
+  /** When the session is over, where that is known. */
+  readonly expiration: Date | undefined
+  readonly now: Date
+}
+
+export interface Installed {
+  readonly warnings: readonly string[]
+  /** The profile that the CLI now uses unless told otherwise. */
+  readonly current: string
+}
+
+/** No session of STS lives longer: 12 hours, in milliseconds. */
+const LONGEST_SESSION = 43_200_000
+
+/** A session is taken for over this long after its end, in milliseconds, for clocks that differ. */
+const GRACE = 300_000
+
+/**
+ * Finds what can be known to be wrong before any credentials are asked for: a file or folder that cannot be read or written, a file that the CLI would not
+ * accept. Changes nothing. Throws ProfileError.
+ */
+export async function checkProfile({ path }: { readonly path: string }): Promise<void> {
+  await explained(path, async () => {
+    const { target, exists } = locate(path)
+    checkOwners(path)
+    for (const folder of new Set([dirname(path), dirname(target)])) await explained(folder, () => checkWritable(folder))
+    const text = exists ? await explained(target, () => readText(target)) : undefined
+    if (text !== undefined) requireServed(text, target)
+  })
+}
+
+/**
+ * Writes the profile, after taking back what runs left whose session is over. Throws ProfileError, with the files as they were, where it cannot.
+ */
+export async function installProfile(request: ProfileInstallation, calls?: WritingCalls): Promise<Installed> {
+  return withStore(request.path, (store) => installInto(store, request), calls)
+}
+
+/**
+ * The writes of an installation and their order.
+ *
+ * What is over is taken back first, and completely, config.json before the record: killed in between, the record names a run that is no longer in
+ * config.json, which the next one finds out. The other way round, the entry would have lost the record that says whose it is and what it covered.
+ *
+ * Then the record is written before config.json: killed in between, the record again names a run that is not in config.json. The other way round,
+ * what the entry covered would be gone. So at every instant all that was covered is in one of the two files, and every entry of ours in
+ * config.json is in the record.
+ */
+export async function installInto(store: Store, request: ProfileInstallation): Promise<Installed> {
+  const { path, id, profile, setCurrent, cleanup, now } = request
+  const warnings = [...store.warnings]
+  const text = await store.readConfig()
+  if (text !== undefined) requireServed(text, path)
+  let record = await readRecord(store)
+  if (record === undefined) {
+    const aside = await store.setRecordAside()
+    warnings.push(
+      `${recordPathOf(path)} could not be read and was set aside as ${aside}: it may hold a profile that an earlier job covered`,
+    )
+    record = EMPTY_RECORD
+  }
+  const found: Home = { text, record }
+  // The run's own layer is there where it lost the lock half-way and begins again.
+  const cleared = takeBack(found, path, (layer) => layer.id === id || isOver(layer, now))
+  await putBack(store, found, cleared)
+
+  const expiration = request.expiration ?? new Date(now.getTime() + LONGEST_SESSION)
+  const next = install(cleared, path, { id, profile, setCurrent, cleanup, expiration })
+  const current = requireServed(next.text ?? '', path)
+  await writeRecord(store, cleared.record, next.record)
+  try {
+    await store.writeConfig(next.text)
+  } catch (error) {
+    // The record alone does no harm, but would outlive a job whose profile never was.
+    await writeRecord(store, next.record, cleared.record).catch(() => undefined)
+    throw error
+  }
+  return { warnings, current }
+}
+
+/** Writes what `takeBack` made of `found`. */
+export async function putBack(store: Store, found: Home, next: Home): Promise<void> {
+  if (next.text !== found.text) await store.writeConfig(next.text)
+  await writeRecord(store, found.record, next.record)
+}
+
+/** The record, and undefined where it is damaged. */
+export async function readRecord(store: Store): Promise<ProfileRecord | undefined> {
+  const text = await store.readRecord()
+  return text === undefined ? EMPTY_RECORD : parseRecord(Buffer.from(text, 'latin1').toString())
+}
+
+/** Whether the run's session is over and nobody can miss its profile. */
+export function isOver({ expiration }: Layer, now: Date): boolean {
+  return expiration.getTime() + GRACE < now.getTime()
+}
+
+async function writeRecord(store: Store, from: ProfileRecord, to: ProfileRecord): Promise<void> {
+  const [before, after] = [from, to].map((record) => (record.layers.length === 0 ? undefined : formatRecord(record)))
+  if (before !== after) await store.writeRecord(after === undefined ? undefined : Buffer.from(after).toString('latin1'))
+}
+
+/** Throws unless the CLI would accept the file; gives the profile that it would use. */
+function requireServed(text: string, path: string): string {
+  const config = parseConfig(text, path)
+  if (config.refusal !== undefined) throw refusalError(text, path, config.refusal)
+  return config.currentName
+}
+
+async function checkWritable(folder: string): Promise<void> {
+  // A folder that is missing will be made in the nearest one that is there.
+  let place = folder
+  while (!fs.existsSync(place) && dirname(place) !== place) place = dirname(place)
+  await fs.promises.access(place, fs.constants.W_OK | fs.constants.X_OK)
+}

@@ -1,0 +1,181 @@
+import { addProfiles, appendEntry, newFile, removeEntry, replaceEntry, setCurrent, splice, type StsProfile } from './config-edit.js'
+import {
+  decodeString,
+  DEFAULT_NAME,
+  encodeString,
+  fieldsOf,
+  otherMembers,
+  parseConfig,
+  refusalError,
+  wellFormed,
+  type ConfigText,
+  type Entry,
+} from './config-text.js'
+import { fingerprint, type Layer, type ProfileRecord } from './record.js'
+
+/** config.json and the record beside it, as they are or as they shall be. The text is undefined where there is no file. */
+export interface Home {
+  readonly text: string | undefined
+  readonly record: ProfileRecord
+}
+
+export interface Installation {
+  readonly id: string
+  readonly profile: StsProfile
+  readonly setCurrent: boolean
+  /** Whether the run takes its entry back; where it does not, the entry is the user's from the start. */
+  readonly cleanup: boolean
+  readonly expiration: Date
+}
+
+/** Writes the profile over what is there. `path` is for the error that a file gives which the CLI would refuse. */
+export function install(home: Home, path: string, { id, profile, setCurrent: setsCurrent, cleanup, expiration }: Installation): Home {
+  const name = wellFormed(profile.name)
+  const config = home.text === undefined ? undefined : parseConfig(home.text, path)
+  if (config?.refusal !== undefined) throw refusalError(config.text, path, config.refusal)
+
+  const makes = config?.profiles === undefined
+  const covered = config?.profiles === undefined ? undefined : entryNamed(config, name)
+  const moves = makes || setsCurrent
+  const keys = fingerprint(profile.credentials)
+  const { made, layers } = home.record
+  const layer: Layer = {
+    id,
+    profile: name,
+    keys,
+    expiration,
+    covered: covered === undefined || config === undefined ? undefined : config.text.slice(covered.start, covered.end),
+    moved: moves ? { from: currentToken(config) } : undefined,
+  }
+  const record: ProfileRecord = cleanup
+    ? { made: makes ? { before: home.text } : made, layers: [...layers, layer] }
+    : { made: makes ? undefined : made, layers: layers.map((other) => yieldTo(other, name, keys, moves)) }
+
+  if (config === undefined) return { text: newFile(profile), record }
+  if (makes) return { text: addProfiles(config, profile), record }
+  const text = covered === undefined ? appendEntry(config, profile) : replaceEntry(config, covered, profile)
+  return { text: moves && config.currentName !== name ? setCurrent(parseConfig(text, path), encodeString(name)) : text, record }
+}
+
+/** What an outstanding run gives up where a run that stays writes the same entry or the same `current`. */
+function yieldTo(layer: Layer, name: string, keys: string, moves: boolean): Layer {
+  if (layer.profile !== name) return layer
+  return { ...layer, keys: layer.keys === keys ? '' : layer.keys, moved: moves ? undefined : layer.moved }
+}
+
+/**
+ * Takes runs back, in any order.
+ *
+ * Each name of a profile is a pile: what the runs of that name covered, lowest first, and on top the entry that is in the file. A place in the pile that
+ * holds a run's keys is that run's, whatever else was edited in it; where several hold the same keys it is the nearest below. Taking a run back
+ * replaces what is its own, wherever in the pile it lies, by what the run covered. What anybody else put there stays. `current` is such a pile as
+ * well, of names. Since nothing is concluded from the order of writes, it does not matter at which of them a run was killed: a place that
+ * it never filled is not taken for its own.
+ */
+export function takeBack(home: Home, path: string, isOver: (layer: Layer) => boolean): Home {
+  let next = home
+  for (const layer of home.record.layers.filter(isOver).reverse()) next = takeBackOne(next, path, layer)
+  return next
+}
+
+function takeBackOne({ text, record: { made, layers } }: Home, path: string, { id }: Layer): Home {
+  const index = layers.findIndex((layer) => layer.id === id)
+  const layer = layers[index]
+  if (layer === undefined) return { text, record: { made, layers } }
+  const below = (position: number) => layers.slice(0, position)
+  const uncovered = layers.map((above, position) => {
+    if (position <= index) return above
+    const holdsEntry =
+      above.profile === layer.profile &&
+      above.covered !== undefined &&
+      ownerOfEntry(below(position), layer.profile, keysOf(above.covered)) === layer
+    const holdsCurrent = above.moved !== undefined && ownerOfCurrent(below(position), nameIn(above.moved.from)) === layer
+    return {
+      ...above,
+      covered: holdsEntry ? layer.covered : above.covered,
+      moved: holdsCurrent ? layer.moved : above.moved,
+    }
+  })
+  const remaining = uncovered.filter((other) => other.id !== id)
+  const record: ProfileRecord = { made, layers: remaining }
+  if (text === undefined) return { text, record }
+
+  const config = parseConfig(text, path)
+  const entry = config.profiles === undefined ? undefined : entryNamed(config, layer.profile)
+  const ownsEntry = entry !== undefined && ownerOfEntry(layers, layer.profile, keysOf(text.slice(entry.start, entry.end))) === layer
+  const ownsCurrent = layer.moved !== undefined && ownerOfCurrent(layers, config.currentName) === layer
+
+  if (
+    ownsEntry &&
+    layer.covered === undefined &&
+    config.entries.length === 1 &&
+    made !== undefined &&
+    saysNothingElse(config, made.before, path)
+  ) {
+    return { text: made.before, record: { made: undefined, layers: remaining } }
+  }
+  let edited = text
+  if (ownsEntry) edited = layer.covered === undefined ? removeEntry(config, entry) : splice(text, entry, layer.covered)
+  if (ownsEntry || ownsCurrent) {
+    const former = ownsCurrent ? layer.moved : undefined
+    edited = settleCurrent(parseConfig(edited, path), former === undefined ? currentToken(config) : former.from, remaining)
+  }
+  return { text: edited, record }
+}
+
+/**
+ * Gives `current` the value `token`. Where no profile has that name it is what the run that set it had covered, and so on down the pile; then the profile
+ * of a run that moved it; then the first.
+ */
+function settleCurrent(config: ConfigText, token: string | undefined, layers: readonly Layer[]): string {
+  const names = config.entries.map((entry) => entry.name)
+  const exists = (candidate: string | undefined) => names.length === 0 || names.includes(nameIn(candidate))
+  let settled = token
+  for (let below = layers; !exists(settled);) {
+    const owner = ownerOfCurrent(below, nameIn(settled))
+    if (owner?.moved === undefined) {
+      const movers = layers.filter((layer) => layer.moved !== undefined && names.includes(layer.profile))
+      settled = encodeString(movers.at(-1)?.profile ?? names[0] ?? DEFAULT_NAME)
+      break
+    }
+    settled = owner.moved.from
+    below = below.slice(0, below.indexOf(owner))
+  }
+  return currentToken(config) === settled ? config.text : setCurrent(config, settled)
+}
+
+/** Whether nothing in the file would be lost if it became what it was before we made it. */
+function saysNothingElse(config: ConfigText, before: string | undefined, path: string): boolean {
+  const tokens = ({ text, members }: Pick<ConfigText, 'text' | 'members'>) =>
+    members.map(({ key, value }) => `${key}:${text.slice(value.start, value.end)}`)
+  const known = before === undefined ? [] : tokens(parseConfig(before, path))
+  return tokens({ text: config.text, members: otherMembers(config) }).every((token) => known.includes(token))
+}
+
+function ownerOfEntry(layers: readonly Layer[], profile: string, keys: string | undefined): Layer | undefined {
+  return layers.findLast((layer) => layer.profile === profile && layer.keys === keys)
+}
+
+function ownerOfCurrent(layers: readonly Layer[], name: string): Layer | undefined {
+  return layers.findLast((layer) => layer.moved !== undefined && layer.profile === name)
+}
+
+function keysOf(entryText: string): string | undefined {
+  const fields = fieldsOf(entryText, { start: 0, end: entryText.length, name: '' })
+  const accessKeyId = fields.get('access_key_id')
+  const accessKeySecret = fields.get('access_key_secret')
+  return accessKeyId === undefined || accessKeySecret === undefined ? undefined : fingerprint({ accessKeyId, accessKeySecret })
+}
+
+/** The CLI takes the first of several profiles of one name. */
+function entryNamed(config: ConfigText, name: string): Entry | undefined {
+  return config.entries.find((entry) => entry.name === name)
+}
+
+function currentToken(config: ConfigText | undefined): string | undefined {
+  return config?.current === undefined ? undefined : config.text.slice(config.current.start, config.current.end)
+}
+
+function nameIn(token: string | undefined): string {
+  return token?.startsWith('"') === true ? decodeString(token) : DEFAULT_NAME
+}

@@ -1,0 +1,256 @@
+/** STS's three calls as this step needs them: a request in, a checked answer or a StsError out. Knows nothing of roles' order, inputs or the runner. */
+import type { AccessKey, TemporaryKey } from '../credentials.js'
+import { withoutSecrets } from '../secrets.js'
+import {
+  GaveUp,
+  jsonObject,
+  persist,
+  retryAfterMs,
+  send,
+  TransportError,
+  type HttpAnswer,
+  type HttpRequest,
+  type Patience,
+  type Verdict,
+} from '../transport.js'
+import { EXPIRED_OIDC_TOKEN, isPassing, ISSUER_CONFIGURATION_BROKEN, StsError, type AccessDeniedDetail, type StsCall } from './errors.js'
+import type { StsSdk } from './sdk.js'
+
+/** What both ways of assuming a role take. */
+export interface RoleRequest {
+  readonly roleArn: string
+  readonly roleSessionName: string
+  /** Seconds. */
+  readonly durationSeconds: number
+  /** JSON. */
+  readonly policy: string | undefined
+}
+
+export interface AssumeRoleRequest extends RoleRequest {
+  readonly externalId: string | undefined
+  readonly sourceIdentity: string | undefined
+}
+
+export interface AssumeRoleWithOidcRequest extends RoleRequest {
+  readonly oidcProviderArn: string
+}
+
+/** What STS issued. */
+export interface AssumedRole {
+  readonly key: TemporaryKey
+  /** UTC, as STS wrote it: `2026-01-02T03:04:05Z`. */
+  readonly expiration: string
+  /** The session's ARN, as STS wrote it. */
+  readonly arn: string
+}
+
+export interface CallerIdentity {
+  readonly arn: string
+  readonly accountId: string
+}
+
+export interface StsClient {
+  /** @throws StsError, TransportError, GaveUp */
+  readonly assumeRole: (caller: AccessKey, request: AssumeRoleRequest) => Promise<AssumedRole>
+  /**
+   * @param oidcToken gives the token, and a newly minted one where `fresh` is true
+   * @throws StsError, TransportError, GaveUp, and whatever `oidcToken` throws
+   */
+  readonly assumeRoleWithOidc: (oidcToken: (fresh: boolean) => Promise<string>, request: AssumeRoleWithOidcRequest) => Promise<AssumedRole>
+  /** @throws StsError, TransportError, GaveUp */
+  readonly getCallerIdentity: (caller: AccessKey) => Promise<CallerIdentity>
+}
+
+/**
+ * @param endpoint the https URL of an STS host (http for a stand-in on loopback)
+ * @param mask told each secret of an answer before anything else is done with it
+ */
+export function stsClient(endpoint: URL, patience: Patience, mask: (secret: string) => void): StsClient {
+  const loadSdk = async () => import('./sdk.js')
+
+  const deliver =
+    (call: StsCall, secrets: readonly (string | undefined)[]) =>
+    async (request: HttpRequest): Promise<Readonly<Record<string, unknown>>> =>
+      interpret(call, await send(request, { deadline: patience.deadline }), endpoint.host, secrets)
+
+  const signed = async <T>(call: StsCall, caller: AccessKey, use: (sdk: StsSdk) => Promise<T>): Promise<T> => {
+    const sdk = new (await loadSdk()).StsSdk(endpoint, caller, deliver(call, Object.values(caller) as (string | undefined)[]))
+    return persist(call, async () => use(sdk), judge, patience)
+  }
+
+  return {
+    assumeRole: async (caller, request) => {
+      const { AssumeRoleRequest, RuntimeOptions } = await loadSdk()
+      return signed('AssumeRole', caller, async (sdk) => {
+        const { body } = await sdk.assumeRoleWithOptions(new AssumeRoleRequest({ ...request }), new RuntimeOptions({}))
+        return assumedRole('AssumeRole', body, endpoint.host, mask)
+      })
+    },
+
+    assumeRoleWithOidc: async (oidcToken, request) => {
+      const call = 'AssumeRoleWithOIDC'
+      let stale = false
+      let renewals = 0
+      let brokenIssuer = 0
+      // The token first: a job without one should not wait for the SDK. The load goes on while the issuer is asked.
+      const [sdkModule] = await Promise.all([loadSdk(), oidcToken(false)])
+      const { AssumeRoleWithOIDCRequest, RuntimeOptions } = sdkModule
+      const attempt = async (): Promise<AssumedRole> => {
+        const token = await oidcToken(stale)
+        stale = false
+        const { oidcProviderArn, ...role } = request
+        const sdk = new sdkModule.StsSdk(endpoint, undefined, deliver(call, [token]))
+        const { body } = await sdk.assumeRoleWithOIDCWithOptions(
+          new AssumeRoleWithOIDCRequest({ ...role, OIDCProviderArn: oidcProviderArn, OIDCToken: token }),
+          new RuntimeOptions({}),
+        )
+        return assumedRole(call, body, endpoint.host, mask)
+      }
+      return persist(
+        call,
+        attempt,
+        (failure) => {
+          if (failure instanceof StsError && failure.code === EXPIRED_OIDC_TOKEN) {
+            stale = true
+            return renewals++ === 0 ? { retryAfterMs: undefined } : 'final'
+          }
+          if (failure instanceof StsError && failure.code === ISSUER_CONFIGURATION_BROKEN) {
+            return brokenIssuer++ < 2 ? { retryAfterMs: undefined } : 'final'
+          }
+          return judge(failure)
+        },
+        patience,
+      )
+    },
+
+    getCallerIdentity: async (caller) => {
+      const { RuntimeOptions } = await loadSdk()
+      return signed('GetCallerIdentity', caller, async (sdk) => {
+        const { body } = await sdk.getCallerIdentityWithOptions(new RuntimeOptions({}))
+        const [arn, accountId] = [text(body?.arn), text(body?.accountId)]
+        if (arn === undefined || accountId === undefined) throw incomplete('GetCallerIdentity', endpoint.host)
+        return { arn, accountId }
+      })
+    },
+  }
+}
+
+/** Whether another attempt may help. */
+function judge(failure: unknown): Verdict {
+  if (failure instanceof StsError) return isPassing(failure) ? { retryAfterMs: failure.retryAfterMs } : 'final'
+  if (failure instanceof TransportError) return failure.transient ? { retryAfterMs: failure.retryAfterMs } : 'final'
+  return 'final'
+}
+
+/** What an answer of STS says: its JSON object, a StsError, or a TransportError where it is not an answer of STS at all. */
+function interpret(
+  call: StsCall,
+  answer: HttpAnswer,
+  host: string,
+  secrets: readonly (string | undefined)[],
+): Readonly<Record<string, unknown>> {
+  const { status, headers } = answer
+  const wait = { retryAfterMs: retryAfterMs(headers) }
+  // STS throttles by a 302 too (STS's error documentation).
+  if (status === 302) throw new TransportError('status', host, `${call}: STS is throttling (302)`, wait)
+  if (status >= 300 && status < 400)
+    throw new TransportError('redirect', host, `${call}: a redirect (${status}), which is not STS's answer`)
+  const object = jsonObject(answer.body)
+  const code = text(object?.Code)
+  if (object !== undefined && code !== undefined) throw stsError(call, code, object, answer, host, secrets)
+  if (status === 429 || status >= 500) throw new TransportError('status', host, `${call}: status ${status}`, wait)
+  if (object === undefined || status >= 400) {
+    throw new TransportError('nonsense', host, `${call}: status ${status} with a body that is not STS's JSON`, wait)
+  }
+  return object
+}
+
+function stsError(
+  call: StsCall,
+  code: string,
+  object: Readonly<Record<string, unknown>>,
+  { status, headers }: HttpAnswer,
+  host: string,
+  secrets: readonly (string | undefined)[],
+): StsError {
+  const clean = (value: unknown): string | undefined => {
+    const said = text(value)
+    return said === undefined ? undefined : withoutSecrets(said, secrets)
+  }
+  const serverTime = Date.parse(headers.date ?? '')
+  return new StsError({
+    call,
+    code: clean(code) ?? code,
+    reason: withoutStringToSign(clean(object.Message) ?? ''),
+    status,
+    host,
+    requestId: clean(object.RequestId),
+    recommend: clean(object.Recommend),
+    accessDeniedDetail: accessDeniedDetail(object.AccessDeniedDetail, clean),
+    clockSkewMs: Number.isNaN(serverTime) ? undefined : serverTime - Date.now(),
+    retryAfterMs: retryAfterMs(headers),
+  })
+}
+
+/** SignatureDoesNotMatch quotes the string that the server signed, with the whole request in it. */
+function withoutStringToSign(message: string): string {
+  return message.replace(/\b(server|client)?\s*(string to sign|stringtosign|canonical\s*request)\b.*$/is, '[string to sign left out]')
+}
+
+/** An object, or the JSON text of one. */
+function accessDeniedDetail(value: unknown, clean: (value: unknown) => string | undefined): AccessDeniedDetail | undefined {
+  const object = typeof value === 'string' ? jsonObject(value) : jsonObject(JSON.stringify(value ?? null))
+  if (object === undefined) return undefined
+  return {
+    authAction: clean(object.AuthAction),
+    authPrincipalType: clean(object.AuthPrincipalType),
+    authPrincipalOwnerId: clean(object.AuthPrincipalOwnerId),
+    authPrincipalDisplayName: clean(object.AuthPrincipalDisplayName),
+    noPermissionType: clean(object.NoPermissionType),
+    policyType: clean(object.PolicyType),
+    encodedDiagnosticMessage: clean(object.EncodedDiagnosticMessage),
+  }
+}
+
+interface AssumeRoleBody {
+  readonly credentials?: {
+    readonly accessKeyId?: unknown
+    readonly accessKeySecret?: unknown
+    readonly securityToken?: unknown
+    readonly expiration?: unknown
+  }
+  readonly assumedRoleUser?: { readonly arn?: unknown }
+}
+
+/** The SDK's types promise every field; the wire does not. */
+function assumedRole(call: StsCall, body: AssumeRoleBody | undefined, host: string, mask: (secret: string) => void): AssumedRole {
+  const { accessKeyId, accessKeySecret, securityToken, expiration } = body?.credentials ?? {}
+  const fields = [accessKeyId, accessKeySecret, securityToken].map(text)
+  for (const secret of fields) if (secret !== undefined) mask(secret)
+  const [id, secret, token] = fields
+  const [until, arn] = [text(expiration), text(body?.assumedRoleUser?.arn)]
+  if (
+    id === undefined ||
+    secret === undefined ||
+    token === undefined ||
+    until === undefined ||
+    arn === undefined ||
+    Number.isNaN(Date.parse(until))
+  ) {
+    throw incomplete(call, host)
+  }
+  return { key: { accessKeyId: id, accessKeySecret: secret, securityToken: token }, expiration: until, arn }
+}
+
+function incomplete(call: StsCall, host: string): TransportError {
+  return new TransportError('nonsense', host, `${call}: a success without all of its fields`)
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined
+}
+
+/** The failure that ended a series of attempts; the failure itself where there was no series. */
+export function lastCause(failure: unknown): unknown {
+  return failure instanceof GaveUp ? failure.cause : failure
+}
