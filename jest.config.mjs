@@ -11,5 +11,7 @@ export default {
       { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'es6' }, sourceMaps: 'inline' },
     ],
   },
+  // The scenarios wait for processes: jest's own choice would leave a core idle.
+  maxWorkers: '100%',
   testTimeout: 30_000,
 }

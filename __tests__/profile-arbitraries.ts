@@ -7,7 +7,7 @@ export interface ConfigFile {
   readonly names: readonly string[]
 }
 
-const NAMES = ['default', 'ci', 'dev', 'höme', 'a&b <c>', '"', 'プロファイル', 'DEFAULT', 'x'.repeat(300)]
+const NAMES = ['default', 'ci', 'dev', 'höme', 'a&b <c>', '"', 'プロファイル', 'DEFAULT', 'x'.repeat(70)]
 
 const whiteSpace = fc.constantFrom('', '', ' ', '\n', '\t', '\r\n', '\n\t\t', '\n    ', '  \n\n ')
 

@@ -140,6 +140,9 @@ class Disk {
 
 type Author = number | 'user'
 
+/** Stands for the empty profile that takes the place of the last one, in whatever layout. */
+const EMPTY = '(empty)'
+
 /** One write to an entry; a user's has its text, and undefined where the user deleted it. */
 interface Written {
   readonly by: Author
@@ -235,13 +238,22 @@ export async function live({ file: initial, steps }: Life, undisturbed: boolean)
     settle(over, died && !installed)
     if (!installed) return
     const by = step.cleanup ? run : 'user'
-    const makes = model.visible().size === 0 && model.shadows.length === 0
+    let makes = model.visible().size === 0 && model.shadows.length === 0
+    if (makes && model.made === undefined && before !== undefined && parseConfig(before, PATH).profiles !== undefined) {
+      // What was taken back first was the last profile of a user's file.
+      model.reset(undefined)
+      model.push('default', { by: 'user', text: EMPTY })
+      makes = false
+    }
     if (makes) {
       // What was taken back first is no longer there.
       const left = over.size > 0 && model.made !== undefined ? model.made.before : before
       model.reset(left)
       model.made = step.cleanup ? { before: left } : undefined
     }
+    // A run that stays takes over others' claims to `current` last of all.
+    if (died && !step.cleanup) model.currentIsOpen = true
+    if (!step.cleanup) claimTwice(step.name)
     model.push(step.name, { by, text: step.cleanup ? undefined : entryText(disk.config ?? '', step.name) })
     if (step.setCurrent || makes) model.current.push({ by, name: step.name })
   }
@@ -256,7 +268,12 @@ export async function live({ file: initial, steps }: Life, undisturbed: boolean)
     const recorded = disk.recorded().map(({ id }) => id)
     if (disk.configWrites > 0) model.endVisible(over)
     model.end(died ? new Set([...over].filter((run) => !recorded.includes(`run ${run}`))) : over)
-    if (model.visible().size > 0 || model.shadows.length > 0) return
+    const visible = model.visible()
+    // What a user's own choice was before is not known to any run.
+    const choice = model.current.findLast(({ by, name }) => by === 'user' || visible.has(name))
+    if (choice === undefined || !visible.has(choice.name)) model.currentIsOpen = true
+    else model.current.length = model.current.indexOf(choice) + 1
+    if (visible.size > 0 || model.shadows.length > 0) return
     const config = disk.config === undefined ? undefined : parseConfig(disk.config, PATH)
     if (config?.profiles === undefined) {
       assert(model.made === undefined || disk.config === model.made.before, 'a file that was made is not what it was before')
@@ -280,6 +297,7 @@ export async function live({ file: initial, steps }: Life, undisturbed: boolean)
       case 'add':
       case 'rekey':
         if ((entry === undefined) !== (edit === 'add')) return
+        claimTwice(name)
         if (entry === undefined) disk.config = splice(text, { start: profiles.start + 1, end: profiles.start + 1 }, `${users},`)
         else disk.config = splice(text, entry, users)
         model.push(name, { by: 'user', text: users })
@@ -294,6 +312,7 @@ export async function live({ file: initial, steps }: Life, undisturbed: boolean)
       case 'delete': {
         if (entry === undefined || model.shadows.length > 0 || entries.length === 1) return
         const fallback = entries.find((candidate) => candidate !== entry)?.name ?? ''
+        claimTwice(name)
         disk.config = removeEntry(config, entry)
         model.push(name, { by: 'user', text: undefined })
         if (config.currentName === name) pointTo(fallback)
@@ -303,6 +322,7 @@ export async function live({ file: initial, steps }: Life, undisturbed: boolean)
         if (entry !== undefined) pointTo(name)
         return
       case 'reformat': {
+        if (model.made !== undefined) return
         disk.config = text.replace(/("(?:[^"\\]|\\.)*")|\s+/gs, '$1')
         for (const [other, { by, text: old }] of model.visible()) {
           if (by !== 'user' || old === undefined) continue
@@ -315,14 +335,20 @@ export async function live({ file: initial, steps }: Life, undisturbed: boolean)
         disk.config = undefined
         for (const other of model.visible().keys()) model.push(other, { by: 'user', text: undefined })
         model.shadows = []
+        model.made = undefined
         model.currentIsOpen = true
     }
+  }
+
+  // Of several runs that made the same name current, whose it is can be told only by their entries.
+  const claimTwice = (name: string): void => {
+    if (disk.recorded().filter(({ profile, moved }) => moved !== undefined && profile === name).length > 1) model.currentIsOpen = true
   }
 
   const pointTo = (name: string): void => {
     disk.config = setCurrent(parseConfig(disk.config ?? '', PATH), encodeString(name))
     model.current.push({ by: 'user', name })
-    if (disk.recorded().some(({ profile, moved }) => moved !== undefined && profile === name)) model.currentIsOpen = true
+    if (disk.recorded().some(({ profile }) => profile === name)) model.currentIsOpen = true
   }
 
   const check = (): void => {
@@ -336,7 +362,7 @@ export async function live({ file: initial, steps }: Life, undisturbed: boolean)
     assert(config.entries.length === visible.size + model.shadows.length, 'more or fewer profiles than expected')
     for (const [name, { by, text }] of visible) {
       const entry = entryText(disk.config, name)
-      if (by === 'user') assert(entry === text, `the user's profile ${name} was changed`)
+      if (by === 'user') assert(entry === text || (text === EMPTY && /"mode": ?"",/.test(entry)), `the user's profile ${name} was changed`)
       else assert(entry.includes(`"STS.${by}"`), `profile ${name} is not run ${by}'s`)
     }
     if (visible.size === 0) return

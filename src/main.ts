@@ -6,5 +6,8 @@ import { run } from './step.js'
 process.noDeprecation = true
 // Libraries that are loaded later print requests, tokens and proxy URLs where the job sets DEBUG.
 delete process.env.DEBUG
+// Under NODE_DEBUG=http Node itself prints every header of every request to stderr, keys and signatures with them, and it read the variable
+// before this line. This step has nothing of its own to say there.
+if (process.env.NODE_DEBUG) process.stderr.write = () => true
 
 void run(createRunner(process.env), process.env)

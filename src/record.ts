@@ -1,5 +1,5 @@
 /** What main leaves for post, and all that post goes by. Written before the effects that it describes. */
-import { jsonObject } from './transport.js'
+import { jsonObject } from './json.js'
 
 export interface StepRecord {
   /** False where the user keeps everything: then post has nothing to do. */

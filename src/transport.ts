@@ -5,8 +5,6 @@
 import { setTimeout as sleepFor } from 'node:timers/promises'
 import http, { type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http'
 import https from 'node:https'
-import { HttpProxyAgent } from 'http-proxy-agent'
-import { HttpsProxyAgent } from 'https-proxy-agent'
 import { proxyFor } from './proxy.js'
 
 /** A whole call may take this long; most take a tenth of a second. */
@@ -79,20 +77,21 @@ export class TransportError extends Error {
 /** One connection pool for each origin, so that the roles of a chain share a connection. */
 const agents = new Map<string, http.Agent>()
 
-function agentFor(url: URL, proxy: URL | undefined): http.Agent {
+async function agentFor(url: URL, proxy: URL | undefined): Promise<http.Agent> {
   const key = `${url.protocol} ${proxy?.href ?? ''}`
   const known = agents.get(key)
   if (known !== undefined) return known
-  const agent =
-    proxy === undefined
-      ? url.protocol === 'http:'
-        ? new http.Agent({ keepAlive: true })
-        : new https.Agent({ keepAlive: true })
-      : url.protocol === 'http:'
-        ? new HttpProxyAgent(proxy, { keepAlive: true })
-        : new HttpsProxyAgent(proxy, { keepAlive: true })
+  const agent = await newAgent(url.protocol === 'http:', proxy)
   agents.set(key, agent)
   return agent
+}
+
+async function newAgent(plain: boolean, proxy: URL | undefined): Promise<http.Agent> {
+  const options = { keepAlive: true }
+  if (proxy === undefined) return plain ? new http.Agent(options) : new https.Agent(options)
+  // Loaded where there is a proxy only, and late: where the job sets DEBUG these libraries would print the proxy's URL.
+  if (plain) return new (await import('http-proxy-agent')).HttpProxyAgent(proxy, options)
+  return new (await import('https-proxy-agent')).HttpsProxyAgent(proxy, options)
 }
 
 export interface SendOptions {
@@ -113,9 +112,10 @@ export async function send(request: HttpRequest, options: SendOptions): Promise<
   const { url, method, headers, body } = request
   const proxy = options.viaProxy === false ? undefined : proxyFor(url, process.env)
   const by = { proxy: proxy?.host }
+  const agent = await agentFor(url, proxy)
   const answer = await new Promise<HttpAnswer>((resolve, reject) => {
     const module = url.protocol === 'http:' ? http : https
-    const sent = module.request(url, { method, headers, agent: agentFor(url, proxy) })
+    const sent = module.request(url, { method, headers, agent })
     const giveUp = (message: string): void => {
       sent.destroy(new TransportError('timeout', url.host, message, by))
     }
@@ -272,16 +272,6 @@ export function retryAfterMs(headers: IncomingHttpHeaders): number | undefined {
   if (/^\d+$/.test(standard)) return Number(standard) * 1000
   const date = Date.parse(standard)
   return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now())
-}
-
-/** The JSON object that a body holds; undefined where it holds anything else. */
-export function jsonObject(body: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(body)
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined
-  } catch {
-    return undefined
-  }
 }
 
 function messageOf(failure: unknown): string {

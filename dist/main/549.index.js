@@ -22,17 +22,19 @@ var session = __webpack_require__(5399);
 var oidc = __webpack_require__(4904);
 // EXTERNAL MODULE: ./.cache/build/sts/errors.js
 var errors = __webpack_require__(9937);
-// EXTERNAL MODULE: ./.cache/build/transport.js + 9 modules
-var transport = __webpack_require__(4945);
+// EXTERNAL MODULE: ./.cache/build/transport.js + 1 modules
+var transport = __webpack_require__(5198);
 ;// CONCATENATED MODULE: ./.cache/build/diagnosis/document.js
 /** What an explanation is written in, and its two renderings: plain lines for the log, Markdown for the job summary. */
-/** Our words as they stand, with values in them; a value that is prose itself is joined in. */
+/** Our words as they stand, with values in them. A value that is prose is joined in; a number is as good as our own word. */
 function say(words, ...values) {
     return words.flatMap((word, index) => {
         const value = values[index];
         if (value === undefined)
             return [word];
-        return typeof value === 'object' ? [word, ...value] : [word, { value: String(value) }];
+        if (typeof value === 'object')
+            return [word, ...value];
+        return [word, typeof value === 'number' ? String(value) : { value }];
     });
 }
 const heading = (text) => ({ kind: 'heading', text });
@@ -40,6 +42,8 @@ const paragraph = (prose) => ({ kind: 'paragraph', prose });
 const list = (items) => (items.length === 0 ? [] : [{ kind: 'list', items }]);
 /** A document that RAM takes, as indented JSON. */
 const json = (document) => ({ kind: 'code', language: 'json', text: visibleJson(JSON.stringify(document, null, 2)) });
+/** Something to be copied as it stands. */
+const document_text = (content) => ({ kind: 'code', language: 'text', text: visible(content) });
 const yaml = (text) => ({ kind: 'code', language: 'yaml', text });
 /** Characters that a reader cannot see, or that reorder what he sees: controls, formats such as the bidirectional ones, line separators, halves of pairs. */
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
@@ -54,11 +58,19 @@ function visibleJson(text) {
 function unicodeEscapes(char) {
     return Array.from({ length: char.length }, (_, index) => `\\u${char.charCodeAt(index).toString(16).padStart(4, '0')}`).join('');
 }
+/** A message that someone else has written, for the log. */
+function plainLines(message) {
+    return withoutCommands(message.split(/\r?\n/).map(visible).join('\n'));
+}
+/** The same for the job summary. */
+function fencedText(message) {
+    return `${fenced('text', plainLines(message))}\n`;
+}
 /** For the log. Code is indented by two spaces. */
 function plainText(title, blocks) {
     const plain = (prose) => prose.map((part) => (typeof part === 'string' ? part : visible(part.value))).join('');
     const indented = (text) => text.replace(/^(?=.)/gm, '  ');
-    const text = (block) => {
+    const rendered = (block) => {
         switch (block.kind) {
             case 'heading':
                 return `${block.text}:`;
@@ -77,7 +89,7 @@ function plainText(title, blocks) {
     const lines = blocks.map((block, index) => {
         // A heading stands on its text; everything else has air above it.
         const air = blocks[index - 1]?.kind === 'heading' ? '\n' : '\n\n';
-        return `${air}${text(block)}`;
+        return `${air}${rendered(block)}`;
     });
     return withoutCommands(`${plain(title)}${lines.join('')}`);
 }
@@ -87,7 +99,7 @@ function withoutCommands(text) {
 }
 /** For the job summary. */
 function markdown(title, blocks) {
-    const text = (block) => {
+    const rendered = (block) => {
         switch (block.kind) {
             case 'heading':
                 return `**${block.text}**`;
@@ -101,7 +113,7 @@ function markdown(title, blocks) {
                 return fenced(block.language, block.text);
         }
     };
-    return [`### ${markdownProse(title)}`, ...blocks.map(text)].join('\n\n') + '\n';
+    return [`### ${markdownProse(title)}`, ...blocks.map(rendered)].join('\n\n') + '\n';
 }
 function markdownProse(prose) {
     return prose
@@ -732,7 +744,9 @@ function widenings(subject) {
     return [
         say `every branch: ${`${repository}:ref:refs/heads/*`}`,
         say `the branches under release: ${`${repository}:ref:refs/heads/release/*`}`,
-        say `the jobs of an environment, whatever their branch: ${`${repository}:environment:<name>`} (the safest: GitHub guards environments)`,
+        form === 'environment'
+            ? say `the jobs of every environment: ${`${repository}:environment:*`}`
+            : say `the jobs of an environment, whatever their branch: ${`${repository}:environment:<name>`} (GitHub lets you say who and what may deploy to it)`,
     ];
 }
 
@@ -777,7 +791,6 @@ function policy(statement) {
 ;// CONCATENATED MODULE: ./.cache/build/diagnosis/sts-codes.js
 
 const ROOT_WORDS = 'Roles may not be assumed by root accounts.';
-const ASSUME_ROLE_ACCESS = 'AliyunSTSAssumeRoleAccess';
 const FINGERPRINT_FIX = 'In the RAM console open the OIDC provider (SSO management) and fetch the fingerprint again. Store that of the root CA, not of an intermediate or of the server: GitHub changed its intermediate on 2026-05-13, and providers that held it stopped working.';
 const STS_ANSWERS = [
     {
@@ -788,7 +801,7 @@ const STS_ANSWERS = [
         cause: 'RAM knows no OIDC provider of the ARN in `oidc-provider-arn`. STS has not looked at the token, nor at the role.',
         fix: [
             'Compare `oidc-provider-arn` with the ARN in the RAM console (SSO management, role-based SSO, OIDC): account ID, name, upper and lower case.',
-            'Where there is no provider yet, create one with the issuer URL and the client ID below.',
+            "Where there is no provider yet, create one, with the token's issuer as issuer URL and its audience as client ID.",
         ],
         here: ({ inputs: { source } }) => (source.kind === 'oidc' ? [say `\`oidc-provider-arn\` is ${source.providerArn}.`] : []),
         exhibit: 'provider',
@@ -799,7 +812,7 @@ const STS_ANSWERS = [
         fault: 'its trust policy does not let this OIDC token in',
         cause: "RAM knows the provider and accepts the token's signature, issuer and audience. It is the role's trust policy that does not match: its `Principal.Federated`, or one of its conditions on `oidc:iss`, `oidc:aud` and `oidc:sub`.",
         fix: [
-            "Compare the role's trust policy in the RAM console with the token's claims, `oidc:sub` first, letter by letter. The step prints the claims and the policy that fits.",
+            "Compare the role's trust policy (RAM console, Identities, Roles, Trust policy) with the token's claims letter by letter, `oidc:sub` first. Or take the policy that the step prints, which fits them.",
         ],
         exhibit: 'trust',
     },
@@ -822,7 +835,6 @@ const STS_ANSWERS = [
     },
     {
         codes: ['AuthenticationFail.OIDCToken.IssuerNotMatch'],
-        says: "The issuer does not match the OIDC provider's.",
         fault: 'the token comes from another issuer than the OIDC provider has',
         cause: "The token's issuer (`iss`) is not the issuer URL of the OIDC provider in RAM. No trust policy can mend that.",
         fix: [
@@ -834,7 +846,7 @@ const STS_ANSWERS = [
         codes: ['AuthenticationFail.OIDCToken.Expired'],
         says: 'This JsonWebToken is expired.',
         fault: 'the OIDC token has expired',
-        cause: 'The token was too old when it reached STS. The step has tried once more with a newly fetched one.',
+        cause: 'The token was too old when STS looked at it, and so was a newly fetched one where there was an attempt left for it.',
         fix: [
             'With `oidc-token-file`: let whatever writes the file keep it fresh; the file is read again at each attempt.',
             "Otherwise look at the clocks of the issuer's host (GitHub Enterprise Server): a clock that is behind issues tokens that are old at birth.",
@@ -853,11 +865,10 @@ const STS_ANSWERS = [
     },
     {
         codes: ['AuthenticationFail.OIDCToken.InvalidSignature'],
-        says: 'The signature of the token is invalid.',
         fault: "the OIDC token's signature does not match its issuer's keys",
         cause: 'The token was signed by another key than the issuer publishes. Either the issuer has just changed its keys, or the token is not its.',
         fix: [
-            "Run the job again after some minutes. If it stays so, compare the issuer below with the OIDC provider's issuer URL, and see that the keys under its `/.well-known/openid-configuration` can be read from the internet.",
+            "Run the job again after some minutes. If it stays so, compare the token's issuer with the OIDC provider's issuer URL, and see that the keys under its `/.well-known/openid-configuration` can be read from the internet.",
         ],
         exhibit: 'provider',
     },
@@ -873,7 +884,7 @@ const STS_ANSWERS = [
         codes: ['AuthenticationFail.OIDCToken.IssuerConfigurationBroken'],
         says: 'Get public keys from OIDC Provider failed',
         fault: "RAM cannot fetch the issuer's keys",
-        cause: "RAM asks the issuer's `/.well-known/openid-configuration` and the keys that it names, over the internet, and got no usable answer. The step has tried again in vain.",
+        cause: "RAM asks the issuer's `/.well-known/openid-configuration` and the keys that it names, over the internet, and got no usable answer.",
         fix: [
             'For github.com: look at githubstatus.com and run the job again.',
             'For an issuer of your own (GitHub Enterprise Server, Kubernetes): both addresses must be reachable from the internet without a login, over TLS with a public CA.',
@@ -882,7 +893,6 @@ const STS_ANSWERS = [
     },
     {
         codes: ['AuthenticationFail.OIDCToken.*', 'AuthenticationFail.*'],
-        says: 'A code of this family that this page does not know.',
         fault: 'STS does not accept the OIDC token',
         cause: 'Something about the token or its OIDC provider in RAM is not as STS expects it; its own words say what.',
         fix: ["Compare the provider's issuer URL, client IDs and fingerprints with the token's claims."],
@@ -895,7 +905,7 @@ const STS_ANSWERS = [
         fault: "the access key is the root account's, which may not assume roles",
         cause: 'The key belongs to the Alibaba Cloud account itself. Only RAM users and roles may assume a role, whatever the policies say.',
         fix: [
-            "Create a RAM user for the CI, give it the policy below (or the system policy `AliyunSTSAssumeRoleAccess`), and use its access key. Then delete the root account's key: it opens everything in the account.",
+            "Create a RAM user for the CI, let it assume this role (the step prints the policy), and use its access key. Then delete the root account's key: it opens everything in the account.",
         ],
         exhibit: 'both-sides',
     },
@@ -904,7 +914,7 @@ const STS_ANSWERS = [
         words: /should be authorized by RAM/i,
         says: 'You are not authorized to do this action. You should be authorized by RAM.',
         fault: 'the caller is not allowed to assume it',
-        cause: `The caller's own policies do not allow \`sts:AssumeRole\` on this role. (Where they do, for example by the system policy \`${ASSUME_ROLE_ACCESS}\`, the role's trust policy does not name the caller.)`,
+        cause: "The caller's own policies do not allow `sts:AssumeRole` on this role. (Where they do, for example by the system policy `AliyunSTSAssumeRoleAccess`, the role's trust policy does not name the caller.)",
         fix: ["Attach a policy that allows it to the caller, and see that the role's trust policy names the caller: both sides have to agree."],
         exhibit: 'both-sides',
     },
@@ -914,7 +924,7 @@ const STS_ANSWERS = [
         fault: 'the role does not trust the caller, or the caller is not allowed to assume it',
         cause: "Two sides have to agree: the caller's own policies must allow `sts:AssumeRole` on this role, and the role's trust policy must name the caller.",
         fix: [
-            'Compare both sides with the policies below. Where the trust policy has conditions (`sts:ExternalId`, source addresses), they must hold too.',
+            'Compare both sides with the policies that the step prints. Where the trust policy has conditions (`sts:ExternalId`, source addresses), they must hold too.',
         ],
         exhibit: 'both-sides',
     },
@@ -1022,7 +1032,6 @@ const STS_ANSWERS = [
     },
     {
         codes: ['InvalidAccessKeyId.*'],
-        says: 'A code of this family that this page does not know.',
         fault: 'Alibaba Cloud does not accept the access key ID',
         cause: "Something about the access key's ID is not as STS expects it; its own words say what.",
         fix: ['Look at the key in the RAM console.'],
@@ -1132,11 +1141,14 @@ const STS_ANSWERS = [
  *
  * @param byRoot true where GetCallerIdentity has shown that a root account asked, whatever words STS found for its refusal
  */
-function stsAnswer(code, reason, byRoot = false) {
-    const words = byRoot && code === 'NoPermission' ? ROOT_WORDS : reason;
-    const fits = (answer) => answer.words?.test(words) ?? true;
-    return (STS_ANSWERS.find((answer) => answer.codes.includes(code) && fits(answer)) ??
-        STS_ANSWERS.find((answer) => answer.codes.some((known) => known.endsWith('.*') && code.startsWith(known.slice(0, -1)))));
+function stsAnswer(error, byRoot) {
+    const denied = error.code === 'NoPermission';
+    // An OIDC token has no policies of its own: whatever denies it is the trust policy.
+    const code = denied && error.call === 'AssumeRoleWithOIDC' ? 'AuthenticationFail.NoPermission' : error.code;
+    const words = denied && byRoot ? ROOT_WORDS : error.reason;
+    const inFamily = (known) => known.endsWith('.*') && code.startsWith(known.slice(0, -1));
+    return (STS_ANSWERS.find((answer) => answer.codes.includes(code) && (answer.words?.test(words) ?? true)) ??
+        STS_ANSWERS.find((answer) => answer.codes.some(inFamily)));
 }
 /** "17 min 3 s behind", from the server's clock less ours. */
 function clockOff(skewMs) {
@@ -1256,7 +1268,9 @@ function told(error, inputs) {
         case 'status':
             return {
                 fault: say `${host} is too busy or has a fault of its own`,
-                means: say `It answered with a status that says "not now". STS throttles by status 302 too: the 100 calls a second that it answers are shared by the whole account.`,
+                means: say `It answered with a status that says "not now".${host === inputs.endpoint.host
+                    ? [' STS throttles by status 302 too: the 100 AssumeRole calls a second that it answers are shared by the whole account.']
+                    : []}`,
                 todo: [
                     say `Run the job again. If it comes back, start fewer jobs at the same moment, or raise \`retry-max-attempts\` (${inputs.maxAttempts}) and \`timeout-seconds\` (${inputs.timeoutSeconds}).`,
                     ...abroad(error, inputs),
@@ -1366,8 +1380,8 @@ function explain(failure, situation) {
     const told = tell(cause, notAssumed, situation);
     if (told === undefined && failure === cause)
         return plain(messageOf(failure), situation);
-    const { fault, blocks } = told ?? { fault: say `${messageOf(cause)}`, blocks: [] };
-    const title = say `${opening(notAssumed, gaveUp)}${fault}${gaveUp === undefined ? [] : say `, after ${effort(gaveUp)}`}.`;
+    const { fault, blocks } = told ?? { fault: say `${messageOf(cause).replace(/\.$/, '')}`, blocks: [] };
+    const title = say `${opening(notAssumed)}${fault}${gaveUp === undefined ? [] : say `, after ${effort(gaveUp)}`}.`;
     const all = [
         ...(gaveUp === undefined ? [] : [paragraph(patienceSpent(gaveUp, situation.inputs))]),
         ...blocks,
@@ -1392,16 +1406,13 @@ function tell(cause, notAssumed, situation) {
         return explainTransport(cause, situation.inputs);
     return undefined;
 }
-/** An error that explains itself. */
+/** An error that explains itself: its message as it is, but for what a log or a summary would take for something else. */
 function plain(message, situation) {
-    const [first = '', ...rest] = message.split('\n');
-    const title = say `${first}`;
-    const blocks = rest.length === 0 ? [] : [{ kind: 'code', language: 'text', text: rest.join('\n') }];
-    return clean({ message: plainText(title, blocks), summary: markdown(title, blocks) }, situation, undefined);
+    return clean({ message: plainLines(message), summary: fencedText(message) }, situation, undefined);
 }
-function opening(notAssumed, gaveUp) {
+function opening(notAssumed) {
     if (notAssumed === undefined)
-        return gaveUp === undefined ? [] : say `${gaveUp.call} failed: `;
+        return say `Could not get credentials: `;
     const { roleArn, position, roles } = notAssumed;
     return roles === 1 ? say `Could not assume ${roleArn}: ` : say `Could not assume role ${position} of ${roles}, ${roleArn}: `;
 }
@@ -1416,7 +1427,7 @@ function seconds(ms) {
 }
 function tellStsError(error, notAssumed, situation) {
     const callerArn = notAssumed?.asker?.arn ?? situation.caller?.arn;
-    const answer = stsAnswer(error.code, error.reason, callerArn !== undefined && (0,build_arn/* parseArn */.Lw)(callerArn)?.type === 'root');
+    const answer = stsAnswer(error, callerArn !== undefined && (0,build_arn/* parseArn */.Lw)(callerArn)?.type === 'root');
     const facts = {
         error,
         inputs: situation.inputs,
@@ -1424,19 +1435,21 @@ function tellStsError(error, notAssumed, situation) {
         durationSeconds: notAssumed?.position === notAssumed?.roles ? situation.inputs.session.durationSeconds : undefined,
         asker: error.call === 'AssumeRoleWithOIDC' ? 'oidc-token' : (notAssumed?.position ?? 1) > 1 ? 'session' : 'key',
     };
+    const { evidence, cure } = exhibit(answer?.exhibit, error, notAssumed, situation);
     return {
-        fault: say `${answer === undefined ? 'STS refused' : [answer.fault]} (${error.code})`,
+        fault: say `${[answer === undefined ? 'STS refused' : answer.fault]} (${error.code})`,
         blocks: [
             paragraph(say `STS said: ${error.reason === '' ? ['nothing more'] : error.reason}`),
             heading('What it means'),
             ...(answer === undefined
-                ? [paragraph(say `This code is not one that the step knows; STS's own words above are all there is.`)]
+                ? [paragraph(["This code is not one that the step knows; STS's own words above are all there is."])]
                 : meaning(answer, facts)),
             ...deniedDetail(error.accessDeniedDetail),
+            ...evidence,
             ...(answer === undefined ? [] : [heading('What to do'), ...remedy(answer)]),
-            ...exhibit(answer?.exhibit, error, notAssumed, situation),
-            heading('For the search in logs, and for support'),
-            { kind: 'fields', fields: references(error, notAssumed, callerArn) },
+            ...cure,
+            heading('Details'),
+            { kind: 'fields', fields: details(error, facts, notAssumed, callerArn) },
             ...diagnosticMessage(error.accessDeniedDetail),
         ],
     };
@@ -1449,18 +1462,23 @@ function remedy({ fix }) {
     return more.length === 0 && only !== undefined ? [paragraph([only])] : list(fix.map((sentence) => [sentence]));
 }
 /** Call, asker, RequestId and the page about this very error. */
-function references(error, notAssumed, callerArn) {
-    const { call, host, status, requestId, recommend } = error;
-    const before = notAssumed !== undefined && notAssumed.position > 1 ? `, the session of role ${notAssumed.position - 1}` : '';
-    const asker = call === 'AssumeRoleWithOIDC' ? 'the OIDC token' : callerArn === undefined ? 'the access key' : `${callerArn}${before}`;
+function details({ call, host, status, requestId, recommend }, { asker, inputs }, notAssumed, callerArn) {
+    const before = asker === 'session' ? `the session of role ${(notAssumed?.position ?? 2) - 1}` : undefined;
+    const whose = asker === 'oidc-token' ? 'the OIDC token' : (before ?? KEY_NAMES[inputs.source.kind]);
     const fields = [
         ['Call', `${call} at ${host}, status ${status}`],
-        ['Asked by', asker],
+        ['Asked by', callerArn === undefined ? whose : `${callerArn} (${whose})`],
         ['RequestId', requestId],
         ['About it', recommend],
     ];
     return fields.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]));
 }
+const KEY_NAMES = {
+    oidc: 'the OIDC token',
+    'access-key': 'the access key',
+    environment: "the environment's key",
+    'ecs-ram-role': "the instance's RAM role",
+};
 /** RAM's policy types and principal types in words (RAM's documentation, "Troubleshoot access denied errors"). */
 const POLICY_TYPES = {
     AccountLevelIdentityBasedPolicy: "the caller's own policies",
@@ -1500,26 +1518,35 @@ function diagnosticMessage(detail) {
         return [];
     return [
         paragraph(say `RAM tells more to who may call \`ram:DecodeDiagnosticMessage\`. Its \`EncodedDiagnosticMessage\` is:`),
-        { kind: 'code', language: 'text', text: detail.encodedDiagnosticMessage },
+        document_text(detail.encodedDiagnosticMessage),
     ];
 }
 function exhibit(kind, error, notAssumed, situation) {
-    const roleArn = notAssumed?.roleArn;
-    const { source } = situation.inputs;
+    const { inputs, oidcToken } = situation;
     switch (kind) {
         case undefined:
-            return [];
+            return { evidence: [], cure: [] };
         case 'both-sides':
-            return notAssumed === undefined ? [] : bothSides(error, notAssumed, situation);
+            return { evidence: [], cure: notAssumed === undefined ? [] : bothSides(error, notAssumed, situation) };
         case 'trust':
         case 'provider': {
-            const claims = situation.oidcToken === undefined ? undefined : safeClaims(situation.oidcToken);
+            const claims = oidcToken === undefined ? undefined : safeClaims(oidcToken);
             if (claims === undefined)
-                return [paragraph(say `The token's claims cannot be shown: it cannot be read.`)];
-            const shown = [heading('The token says'), { kind: 'fields', fields: claimFields(claims) }];
+                return { evidence: [paragraph(say `The token cannot be read, so its claims cannot be shown.`)], cure: [] };
+            const evidence = [heading('The token says'), { kind: 'fields', fields: claimFields(claims) }];
             if (kind === 'provider')
-                return [...shown, ...providerSettings(claims)];
-            return roleArn === undefined || source.kind !== 'oidc' ? shown : [...shown, ...trust(claims, source.providerArn, roleArn)];
+                return { evidence, cure: providerSettings(claims) };
+            if (inputs.source.kind !== 'oidc' || notAssumed === undefined)
+                return { evidence, cure: [] };
+            const { providerArn } = inputs.source;
+            return {
+                evidence: [
+                    ...evidence,
+                    heading('Where it most likely differs from the trust policy, the likeliest first'),
+                    ...list(likelyMismatches(claims, providerArn, notAssumed.roleArn)),
+                ],
+                cure: trust(claims, providerArn, notAssumed.roleArn),
+            };
         }
     }
 }
@@ -1527,7 +1554,7 @@ function providerSettings({ issuer, audiences }) {
     if (issuer === undefined || audiences.length === 0)
         return [];
     return [
-        heading('So the OIDC provider in RAM needs'),
+        heading('For this token the OIDC provider in RAM needs'),
         {
             kind: 'fields',
             fields: [
@@ -1538,14 +1565,11 @@ function providerSettings({ issuer, audiences }) {
         },
     ];
 }
-function trust(claims, providerArn, roleArn) {
-    const { issuer, subject, audiences } = claims;
+function trust({ issuer, subject, audiences }, providerArn, roleArn) {
     if (issuer === undefined || subject === undefined || audiences.length === 0) {
-        return [paragraph(say `A trust policy needs iss, sub and aud, and the token does not have them all.`)];
+        return [paragraph(say `A trust policy needs \`iss\`, \`sub\` and \`aud\`, and the token does not have them all.`)];
     }
     return [
-        heading('Why the trust policy may not match, the likeliest first'),
-        ...list(likelyMismatches(claims, providerArn, roleArn)),
         paragraph(say `This trust policy of ${roleArn} lets in exactly this subject. Where the role has one already, add the statement to it:`),
         json(trustOfOidcToken(providerArn, { issuer, audiences, subject })),
         paragraph(say `To let in more than this subject, move \`oidc:sub\` from \`StringEquals\` to a \`StringLike\` beside it, with a pattern:`),
@@ -1585,7 +1609,10 @@ function clean({ message, summary }, { inputs, oidcToken }, notAssumed) {
     return { message: (0,build_secrets/* withoutSecrets */.c)(message, secrets), summary: (0,build_secrets/* withoutSecrets */.c)(summary, secrets) };
 }
 function messageOf(failure) {
-    return failure instanceof Error ? failure.message : String(failure);
+    if (failure instanceof Error)
+        return failure.message;
+    // Whatever else was thrown is not opened: there is no telling what it holds.
+    return typeof failure === 'string' ? failure : `an unexpected ${failure === null ? 'null' : typeof failure} was thrown`;
 }
 
 

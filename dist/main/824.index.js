@@ -62,7 +62,9 @@ class StsSdk extends _alicloud_sts20150401__WEBPACK_IMPORTED_MODULE_2__["default
                 ? {}
                 : { 'x-acs-accesskey-id': signer.accessKeyId, 'x-acs-security-token': signer.securityToken }),
         };
-        const authorization = _alicloud_openapi_core__WEBPACK_IMPORTED_MODULE_1__.OpenApiUtil.getAuthorization(signed, ALGORITHM, HASH_OF_NOTHING, signer.accessKeyId, signer.accessKeySecret);
+        const authorization = _alicloud_openapi_core__WEBPACK_IMPORTED_MODULE_1__.OpenApiUtil.getAuthorization(
+        // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- the SDK declares an older Request, of which it reads method, path, query and headers
+        signed, ALGORITHM, HASH_OF_NOTHING, signer.accessKeyId, signer.accessKeySecret);
         const url = new URL(this.#url);
         url.search = new URLSearchParams(signed.query).toString();
         return { body: await this.#deliver({ method: 'POST', url, headers: { ...signed.headers, authorization } }) };

@@ -13,12 +13,13 @@ export type Block =
   | { readonly kind: 'fields'; readonly fields: readonly (readonly [name: string, value: string])[] }
   | { readonly kind: 'code'; readonly language: 'json' | 'yaml' | 'text'; readonly text: string }
 
-/** Our words as they stand, with values in them; a value that is prose itself is joined in. */
+/** Our words as they stand, with values in them. A value that is prose is joined in; a number is as good as our own word. */
 export function say(words: TemplateStringsArray, ...values: readonly (string | number | Prose)[]): Prose {
   return words.flatMap((word, index) => {
     const value = values[index]
     if (value === undefined) return [word]
-    return typeof value === 'object' ? [word, ...value] : [word, { value: String(value) }]
+    if (typeof value === 'object') return [word, ...value]
+    return [word, typeof value === 'number' ? String(value) : { value }]
   })
 }
 

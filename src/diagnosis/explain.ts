@@ -63,7 +63,7 @@ export function explain(failure: unknown, situation: Situation): Explanation {
   const told = tell(cause, notAssumed, situation)
   if (told === undefined && failure === cause) return plain(messageOf(failure), situation)
   const { fault, blocks } = told ?? { fault: say`${messageOf(cause).replace(/\.$/, '')}`, blocks: [] }
-  const title = say`${opening(notAssumed, gaveUp)}${fault}${gaveUp === undefined ? [] : say`, after ${effort(gaveUp)}`}.`
+  const title = say`${opening(notAssumed)}${fault}${gaveUp === undefined ? [] : say`, after ${effort(gaveUp)}`}.`
   const all = [
     ...(gaveUp === undefined ? [] : [paragraph(patienceSpent(gaveUp, situation.inputs))]),
     ...blocks,
@@ -92,8 +92,8 @@ function plain(message: string, situation: Situation): Explanation {
   return clean({ message: plainLines(message), summary: fencedText(message) }, situation, undefined)
 }
 
-function opening(notAssumed: RoleNotAssumed | undefined, gaveUp: GaveUp | undefined): Prose {
-  if (notAssumed === undefined) return gaveUp === undefined ? [] : say`${gaveUp.call} failed: `
+function opening(notAssumed: RoleNotAssumed | undefined): Prose {
+  if (notAssumed === undefined) return say`Could not get credentials: `
   const { roleArn, position, roles } = notAssumed
   return roles === 1 ? say`Could not assume ${roleArn}: ` : say`Could not assume role ${position} of ${roles}, ${roleArn}: `
 }
@@ -113,7 +113,7 @@ function seconds(ms: number): string {
 
 function tellStsError(error: StsError, notAssumed: RoleNotAssumed | undefined, situation: Situation): Told {
   const callerArn = notAssumed?.asker?.arn ?? situation.caller?.arn
-  const answer = stsAnswer(error.code, error.reason, callerArn !== undefined && parseArn(callerArn)?.type === 'root')
+  const answer = stsAnswer(error, callerArn !== undefined && parseArn(callerArn)?.type === 'root')
   const facts: Facts = {
     error,
     inputs: situation.inputs,
@@ -121,19 +121,21 @@ function tellStsError(error: StsError, notAssumed: RoleNotAssumed | undefined, s
     durationSeconds: notAssumed?.position === notAssumed?.roles ? situation.inputs.session.durationSeconds : undefined,
     asker: error.call === 'AssumeRoleWithOIDC' ? 'oidc-token' : (notAssumed?.position ?? 1) > 1 ? 'session' : 'key',
   }
+  const { evidence, cure } = exhibit(answer?.exhibit, error, notAssumed, situation)
   return {
-    fault: say`${answer === undefined ? 'STS refused' : [answer.fault]} (${error.code})`,
+    fault: say`${[answer === undefined ? 'STS refused' : answer.fault]} (${error.code})`,
     blocks: [
       paragraph(say`STS said: ${error.reason === '' ? ['nothing more'] : error.reason}`),
       heading('What it means'),
       ...(answer === undefined
-        ? [paragraph(say`This code is not one that the step knows; STS's own words above are all there is.`)]
+        ? [paragraph(["This code is not one that the step knows; STS's own words above are all there is."])]
         : meaning(answer, facts)),
       ...deniedDetail(error.accessDeniedDetail),
+      ...evidence,
       ...(answer === undefined ? [] : [heading('What to do'), ...remedy(answer)]),
-      ...exhibit(answer?.exhibit, error, notAssumed, situation),
-      heading('For the search in logs, and for support'),
-      { kind: 'fields', fields: references(error, notAssumed, callerArn) },
+      ...cure,
+      heading('Details'),
+      { kind: 'fields', fields: details(error, facts, notAssumed, callerArn) },
       ...diagnosticMessage(error.accessDeniedDetail),
     ],
   }
@@ -149,18 +151,29 @@ function remedy({ fix }: StsAnswer): Block[] {
 }
 
 /** Call, asker, RequestId and the page about this very error. */
-function references(error: StsError, notAssumed: RoleNotAssumed | undefined, callerArn: string | undefined): [string, string][] {
-  const { call, host, status, requestId, recommend } = error
-  const before = notAssumed !== undefined && notAssumed.position > 1 ? `, the session of role ${notAssumed.position - 1}` : ''
-  const asker = call === 'AssumeRoleWithOIDC' ? 'the OIDC token' : callerArn === undefined ? 'the access key' : `${callerArn}${before}`
+function details(
+  { call, host, status, requestId, recommend }: StsError,
+  { asker, inputs }: Facts,
+  notAssumed: RoleNotAssumed | undefined,
+  callerArn: string | undefined,
+): [string, string][] {
+  const before = asker === 'session' ? `the session of role ${(notAssumed?.position ?? 2) - 1}` : undefined
+  const whose = asker === 'oidc-token' ? 'the OIDC token' : (before ?? KEY_NAMES[inputs.source.kind])
   const fields: [string, string | undefined][] = [
     ['Call', `${call} at ${host}, status ${status}`],
-    ['Asked by', asker],
+    ['Asked by', callerArn === undefined ? whose : `${callerArn} (${whose})`],
     ['RequestId', requestId],
     ['About it', recommend],
   ]
   return fields.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] satisfies [string, string]]))
 }
+
+const KEY_NAMES = {
+  oidc: 'the OIDC token',
+  'access-key': 'the access key',
+  environment: "the environment's key",
+  'ecs-ram-role': "the instance's RAM role",
+} as const
 
 /** RAM's policy types and principal types in words (RAM's documentation, "Troubleshoot access denied errors"). */
 const POLICY_TYPES: Readonly<Record<string, string>> = {
@@ -208,26 +221,43 @@ function deniedDetail(detail: AccessDeniedDetail | undefined): Block[] {
 function diagnosticMessage(detail: AccessDeniedDetail | undefined): Block[] {
   if (detail?.encodedDiagnosticMessage === undefined) return []
   return [
-    paragraph(say`RAM tells more to who may call \`ram:DecodeDiagnosticMessage\`. Its \`EncodedDiagnosticMessage\` is:`),
+    paragraph(
+      say`Whoever may call \`ram:DecodeDiagnosticMessage\` can learn which policy it was: \`aliyun ram DecodeDiagnosticMessage --EncodedDiagnosticMessage ...\` with`,
+    ),
     text(detail.encodedDiagnosticMessage),
   ]
 }
 
-function exhibit(kind: Exhibit | undefined, error: StsError, notAssumed: RoleNotAssumed | undefined, situation: Situation): Block[] {
-  const roleArn = notAssumed?.roleArn
-  const { source } = situation.inputs
+/** What stands before "What to do", and what belongs to it. */
+interface Shown {
+  readonly evidence: readonly Block[]
+  readonly cure: readonly Block[]
+}
+
+function exhibit(kind: Exhibit | undefined, error: StsError, notAssumed: RoleNotAssumed | undefined, situation: Situation): Shown {
+  const { inputs, oidcToken } = situation
   switch (kind) {
     case undefined:
-      return []
+      return { evidence: [], cure: [] }
     case 'both-sides':
-      return notAssumed === undefined ? [] : bothSides(error, notAssumed, situation)
+    case 'new-user':
+      return { evidence: [], cure: notAssumed === undefined ? [] : bothSides(error, notAssumed, situation, kind === 'new-user') }
     case 'trust':
     case 'provider': {
-      const claims = situation.oidcToken === undefined ? undefined : safeClaims(situation.oidcToken)
-      if (claims === undefined) return [paragraph(say`The token's claims cannot be shown: it cannot be read.`)]
-      const shown: Block[] = [heading('The token says'), { kind: 'fields', fields: claimFields(claims) }]
-      if (kind === 'provider') return [...shown, ...providerSettings(claims)]
-      return roleArn === undefined || source.kind !== 'oidc' ? shown : [...shown, ...trust(claims, source.providerArn, roleArn)]
+      const claims = oidcToken === undefined ? undefined : safeClaims(oidcToken)
+      if (claims === undefined) return { evidence: [paragraph(say`The token cannot be read, so its claims cannot be shown.`)], cure: [] }
+      const evidence = [heading('The token says'), { kind: 'fields', fields: claimFields(claims) } as const]
+      if (kind === 'provider') return { evidence, cure: providerSettings(claims) }
+      if (inputs.source.kind !== 'oidc' || notAssumed === undefined) return { evidence, cure: [] }
+      const { providerArn } = inputs.source
+      return {
+        evidence: [
+          ...evidence,
+          heading('Where it most likely differs from the trust policy, the likeliest first'),
+          ...list(likelyMismatches(claims, providerArn, notAssumed.roleArn)),
+        ],
+        cure: trust(claims, providerArn, notAssumed.roleArn),
+      }
     }
   }
 }
@@ -235,7 +265,7 @@ function exhibit(kind: Exhibit | undefined, error: StsError, notAssumed: RoleNot
 function providerSettings({ issuer, audiences }: SafeClaims): Block[] {
   if (issuer === undefined || audiences.length === 0) return []
   return [
-    heading('So the OIDC provider in RAM needs'),
+    heading('For this token the OIDC provider in RAM needs'),
     {
       kind: 'fields',
       fields: [
@@ -247,14 +277,11 @@ function providerSettings({ issuer, audiences }: SafeClaims): Block[] {
   ]
 }
 
-function trust(claims: SafeClaims, providerArn: string, roleArn: string): Block[] {
-  const { issuer, subject, audiences } = claims
+function trust({ issuer, subject, audiences }: SafeClaims, providerArn: string, roleArn: string): Block[] {
   if (issuer === undefined || subject === undefined || audiences.length === 0) {
-    return [paragraph(say`A trust policy needs iss, sub and aud, and the token does not have them all.`)]
+    return [paragraph(say`A trust policy needs \`iss\`, \`sub\` and \`aud\`, and the token does not have them all.`)]
   }
   return [
-    heading('Why the trust policy may not match, the likeliest first'),
-    ...list(likelyMismatches(claims, providerArn, roleArn)),
     paragraph(say`This trust policy of ${roleArn} lets in exactly this subject. Where the role has one already, add the statement to it:`),
     json(trustOfOidcToken(providerArn, { issuer, audiences, subject })),
     paragraph(
@@ -264,27 +291,31 @@ function trust(claims: SafeClaims, providerArn: string, roleArn: string): Block[
   ]
 }
 
-function bothSides(error: StsError, { roleArn, roles, position, asker }: RoleNotAssumed, { caller, inputs }: Situation): Block[] {
+function bothSides(
+  error: StsError,
+  { roleArn, roles, position, asker }: RoleNotAssumed,
+  { caller, inputs }: Situation,
+  newUser: boolean,
+): Block[] {
   const arn = asker?.arn ?? caller?.arn
-  const identity = arn === undefined ? undefined : parseArn(identityBehind(arn))
-  const named = identity !== undefined && identity.type !== 'root' && arn !== undefined ? identityBehind(arn) : undefined
-  const account = identity?.accountId ?? error.accessDeniedDetail?.authPrincipalOwnerId ?? parseArn(roleArn)?.accountId
-  const principal = named ?? `acs:ram::${account ?? ''}:root`
+  const named = arn === undefined || newUser ? undefined : identityBehind(arn)
+  const owner = error.accessDeniedDetail?.authPrincipalOwnerId
+  const known = (arn === undefined ? undefined : parseArn(arn)?.accountId) ?? (/^\d+$/.test(owner ?? '') ? owner : undefined)
+  // A guess where nothing is known: most roles are assumed from within their account.
+  const account = known ?? parseArn(roleArn)?.accountId ?? ''
   const terms = {
     setsSourceIdentity: error.accessDeniedDetail?.authAction === 'sts:SetSourceIdentity',
     externalId: position === roles ? inputs.session.externalId : undefined,
   }
+  const subject = named ?? [newUser ? 'the new RAM user' : 'the RAM user or role whose key this is']
+  const admitted = named ?? say`everyone in the account ${account} who has the first policy`
   return [
-    paragraph(
-      say`1. The caller's side. Attach this policy to ${named ?? [identity === undefined ? 'the RAM user or role whose key this is' : 'the new RAM user']}:`,
-    ),
+    paragraph(say`1. The caller's side. Attach this policy to ${subject}:`),
     json(permissionToAssume(roleArn, terms)),
     paragraph(
-      say`2. The role's side. This trust policy of ${roleArn} lets ${
-        named ?? say`everyone in the account ${account ?? ''} who has the first policy`
-      } in. Where the role has one already, add the statement to it:`,
+      say`2. The role's side. This trust policy of ${roleArn} lets in ${admitted}. Where the role has one already, add the statement to it:`,
     ),
-    json(trustOfCaller(principal, terms)),
+    json(trustOfCaller(named ?? `acs:ram::${account}:root`, terms)),
   ]
 }
 

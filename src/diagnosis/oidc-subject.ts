@@ -151,7 +151,7 @@ export function likelyMismatches(claims: SafeClaims, providerArn: string, roleAr
       : say`Upper and lower case count, in every part.`,
   )
   if (!audiences.includes(DEFAULTS.audience)) {
-    reasons.push(say`The audience is not \`${[DEFAULTS.audience]}\`, which most trust policies ask for in \`oidc:aud\`.`)
+    reasons.push(say`The audience is not ${DEFAULTS.audience}, which most trust policies ask for in \`oidc:aud\`.`)
   }
   if (/^https:\/\/token\.actions\.githubusercontent\.com\/./.test(issuer)) {
     reasons.push(say`The issuer ends with the name of an enterprise. \`oidc:iss\` has to have it too.`)
@@ -168,6 +168,8 @@ export function widenings(subject: string): Prose[] {
   return [
     say`every branch: ${`${repository}:ref:refs/heads/*`}`,
     say`the branches under release: ${`${repository}:ref:refs/heads/release/*`}`,
-    say`the jobs of an environment, whatever their branch: ${`${repository}:environment:<name>`} (the safest: GitHub guards environments)`,
+    form === 'environment'
+      ? say`the jobs of every environment: ${`${repository}:environment:*`}`
+      : say`the jobs of an environment, whatever their branch: ${`${repository}:environment:<name>`} (GitHub lets you say who and what may deploy to it)`,
   ]
 }

@@ -24,16 +24,17 @@ export interface Facts {
  * - `trust`: the token's claims, and the trust policy that would let it in
  * - `provider`: the token's claims, and what the OIDC provider in RAM has to hold
  * - `both-sides`: the caller's policy and the role's trust policy
+ * - `new-user`: the same for a RAM user who is still to be made
  */
-export type Exhibit = 'trust' | 'provider' | 'both-sides'
+export type Exhibit = 'trust' | 'provider' | 'both-sides' | 'new-user'
 
 export interface StsAnswer {
   /** As STS writes them; `.*` at the end stands for the rest of a family. */
   readonly codes: readonly string[]
   /** Tells apart what STS answers with the same code. */
   readonly words?: RegExp
-  /** What STS says with it. */
-  readonly says: string
+  /** What STS is known to say with it. */
+  readonly says?: string
   /** Completes "STS refused: ..." in a few words. */
   readonly fault: string
   /** Our own words, with `code` between backticks. */
@@ -45,7 +46,6 @@ export interface StsAnswer {
 }
 
 const ROOT_WORDS = 'Roles may not be assumed by root accounts.'
-const ASSUME_ROLE_ACCESS = 'AliyunSTSAssumeRoleAccess'
 const FINGERPRINT_FIX =
   'In the RAM console open the OIDC provider (SSO management) and fetch the fingerprint again. Store that of the root CA, not of an intermediate or of the server: GitHub changed its intermediate on 2026-05-13, and providers that held it stopped working.'
 
@@ -58,7 +58,7 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
     cause: 'RAM knows no OIDC provider of the ARN in `oidc-provider-arn`. STS has not looked at the token, nor at the role.',
     fix: [
       'Compare `oidc-provider-arn` with the ARN in the RAM console (SSO management, role-based SSO, OIDC): account ID, name, upper and lower case.',
-      'Where there is no provider yet, create one with the issuer URL and the client ID below.',
+      "Where there is no provider yet, create one, with the token's issuer as issuer URL and its audience as client ID.",
     ],
     here: ({ inputs: { source } }) => (source.kind === 'oidc' ? [say`\`oidc-provider-arn\` is ${source.providerArn}.`] : []),
     exhibit: 'provider',
@@ -70,7 +70,7 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
     cause:
       "RAM knows the provider and accepts the token's signature, issuer and audience. It is the role's trust policy that does not match: its `Principal.Federated`, or one of its conditions on `oidc:iss`, `oidc:aud` and `oidc:sub`.",
     fix: [
-      "Compare the role's trust policy in the RAM console with the token's claims, `oidc:sub` first, letter by letter. The step prints the claims and the policy that fits.",
+      "Compare the role's trust policy (RAM console, Identities, Roles, Trust policy) with the token's claims letter by letter, `oidc:sub` first. Or take the policy that the step prints: it fits the token.",
     ],
     exhibit: 'trust',
   },
@@ -94,7 +94,6 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
   },
   {
     codes: ['AuthenticationFail.OIDCToken.IssuerNotMatch'],
-    says: "The issuer does not match the OIDC provider's.",
     fault: 'the token comes from another issuer than the OIDC provider has',
     cause: "The token's issuer (`iss`) is not the issuer URL of the OIDC provider in RAM. No trust policy can mend that.",
     fix: [
@@ -106,7 +105,7 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
     codes: ['AuthenticationFail.OIDCToken.Expired'],
     says: 'This JsonWebToken is expired.',
     fault: 'the OIDC token has expired',
-    cause: 'The token was too old when it reached STS. The step has tried once more with a newly fetched one.',
+    cause: 'The token was too old when STS looked at it, and so was a newly fetched one where there was an attempt left for it.',
     fix: [
       'With `oidc-token-file`: let whatever writes the file keep it fresh; the file is read again at each attempt.',
       "Otherwise look at the clocks of the issuer's host (GitHub Enterprise Server): a clock that is behind issues tokens that are old at birth.",
@@ -126,12 +125,11 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
   },
   {
     codes: ['AuthenticationFail.OIDCToken.InvalidSignature'],
-    says: 'The signature of the token is invalid.',
     fault: "the OIDC token's signature does not match its issuer's keys",
     cause:
       'The token was signed by another key than the issuer publishes. Either the issuer has just changed its keys, or the token is not its.',
     fix: [
-      "Run the job again after some minutes. If it stays so, compare the issuer below with the OIDC provider's issuer URL, and see that the keys under its `/.well-known/openid-configuration` can be read from the internet.",
+      "Run the job again after some minutes. If it stays so, compare the token's issuer with the OIDC provider's issuer URL, and see that the keys under its `/.well-known/openid-configuration` can be read from the internet.",
     ],
     exhibit: 'provider',
   },
@@ -148,7 +146,7 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
     says: 'Get public keys from OIDC Provider failed',
     fault: "RAM cannot fetch the issuer's keys",
     cause:
-      "RAM asks the issuer's `/.well-known/openid-configuration` and the keys that it names, over the internet, and got no usable answer. The step has tried again in vain.",
+      "RAM asks the issuer's `/.well-known/openid-configuration` and the keys that it names, over the internet, and got no usable answer.",
     fix: [
       'For github.com: look at githubstatus.com and run the job again.',
       'For an issuer of your own (GitHub Enterprise Server, Kubernetes): both addresses must be reachable from the internet without a login, over TLS with a public CA.',
@@ -157,7 +155,6 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
   },
   {
     codes: ['AuthenticationFail.OIDCToken.*', 'AuthenticationFail.*'],
-    says: 'A code of this family that this page does not know.',
     fault: 'STS does not accept the OIDC token',
     cause: 'Something about the token or its OIDC provider in RAM is not as STS expects it; its own words say what.',
     fix: ["Compare the provider's issuer URL, client IDs and fingerprints with the token's claims."],
@@ -170,16 +167,17 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
     fault: "the access key is the root account's, which may not assume roles",
     cause: 'The key belongs to the Alibaba Cloud account itself. Only RAM users and roles may assume a role, whatever the policies say.',
     fix: [
-      "Create a RAM user for the CI, give it the policy below (or the system policy `AliyunSTSAssumeRoleAccess`), and use its access key. Then delete the root account's key: it opens everything in the account.",
+      "Create a RAM user for the CI, let it assume this role (the step prints the policy), and use its access key. Then delete the root account's key: it opens everything in the account.",
     ],
-    exhibit: 'both-sides',
+    exhibit: 'new-user',
   },
   {
     codes: ['NoPermission'],
     words: /should be authorized by RAM/i,
     says: 'You are not authorized to do this action. You should be authorized by RAM.',
     fault: 'the caller is not allowed to assume it',
-    cause: `The caller's own policies do not allow \`sts:AssumeRole\` on this role. (Where they do, for example by the system policy \`${ASSUME_ROLE_ACCESS}\`, the role's trust policy does not name the caller.)`,
+    cause:
+      "The caller's own policies do not allow `sts:AssumeRole` on this role. (Where they do, for example by the system policy `AliyunSTSAssumeRoleAccess`, the role's trust policy does not name the caller.)",
     fix: ["Attach a policy that allows it to the caller, and see that the role's trust policy names the caller: both sides have to agree."],
     exhibit: 'both-sides',
   },
@@ -190,7 +188,7 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
     cause:
       "Two sides have to agree: the caller's own policies must allow `sts:AssumeRole` on this role, and the role's trust policy must name the caller.",
     fix: [
-      'Compare both sides with the policies below. Where the trust policy has conditions (`sts:ExternalId`, source addresses), they must hold too.',
+      'Compare both sides with the policies that the step prints. Where the trust policy has conditions (`sts:ExternalId`, source addresses), they must hold too.',
     ],
     exhibit: 'both-sides',
   },
@@ -303,7 +301,6 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
   },
   {
     codes: ['InvalidAccessKeyId.*'],
-    says: 'A code of this family that this page does not know.',
     fault: 'Alibaba Cloud does not accept the access key ID',
     cause: "Something about the access key's ID is not as STS expects it; its own words say what.",
     fix: ['Look at the key in the RAM console.'],
@@ -416,12 +413,15 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
  *
  * @param byRoot true where GetCallerIdentity has shown that a root account asked, whatever words STS found for its refusal
  */
-export function stsAnswer(code: string, reason: string, byRoot = false): StsAnswer | undefined {
-  const words = byRoot && code === 'NoPermission' ? ROOT_WORDS : reason
-  const fits = (answer: StsAnswer): boolean => answer.words?.test(words) ?? true
+export function stsAnswer(error: Pick<StsError, 'call' | 'code' | 'reason'>, byRoot: boolean): StsAnswer | undefined {
+  const denied = error.code === 'NoPermission'
+  // An OIDC token has no policies of its own: whatever denies it is the trust policy.
+  const code = denied && error.call === 'AssumeRoleWithOIDC' ? 'AuthenticationFail.NoPermission' : error.code
+  const words = denied && byRoot ? ROOT_WORDS : error.reason
+  const inFamily = (known: string): boolean => known.endsWith('.*') && code.startsWith(known.slice(0, -1))
   return (
-    STS_ANSWERS.find((answer) => answer.codes.includes(code) && fits(answer)) ??
-    STS_ANSWERS.find((answer) => answer.codes.some((known) => known.endsWith('.*') && code.startsWith(known.slice(0, -1))))
+    STS_ANSWERS.find((answer) => answer.codes.includes(code) && (answer.words?.test(words) ?? true)) ??
+    STS_ANSWERS.find((answer) => answer.codes.some(inFamily))
   )
 }
 

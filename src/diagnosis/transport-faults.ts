@@ -72,7 +72,11 @@ function told(error: TransportError, inputs: Inputs): Told {
     case 'status':
       return {
         fault: say`${host} is too busy or has a fault of its own`,
-        means: say`It answered with a status that says "not now". STS throttles by status 302 too: the 100 calls a second that it answers are shared by the whole account.`,
+        means: say`It answered with a status that says "not now".${
+          host === inputs.endpoint.host
+            ? [' STS throttles by status 302 too: the 100 AssumeRole calls a second that it answers are shared by the whole account.']
+            : []
+        }`,
         todo: [
           say`Run the job again. If it comes back, start fewer jobs at the same moment, or raise \`retry-max-attempts\` (${inputs.maxAttempts}) and \`timeout-seconds\` (${inputs.timeoutSeconds}).`,
           ...abroad(error, inputs),

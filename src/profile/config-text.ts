@@ -189,6 +189,7 @@ export function encodeString(value: string): string {
 
 /** The value of a string token as Go reads it: what is no Unicode becomes U+FFFD. */
 export function decodeString(token: string): string {
+  if (/^"[\x20-\x5b\x5d-\x7e]*"$/.test(token)) return token.slice(1, -1)
   const value: unknown = JSON.parse(Buffer.from(token, 'latin1').toString())
   return typeof value === 'string' ? wellFormed(value) : ''
 }
@@ -259,19 +260,17 @@ function readEntries(text: string, list: Span, path: string, refusals: Refusals)
     const first = text.charAt(start)
     if (first !== '{' && first !== 'n')
       throw refusalError(text, path, { offset: start, reason: 'each of "profiles" should be a JSON object' })
-    const { end } = readValue(text, scanner, refusals)
     // The CLI decodes over a list that already holds an empty "default": an unnamed first profile keeps that name.
     let name = entries.length === 0 ? DEFAULT_NAME : ''
-    if (first === '{') {
-      for (const { key, value } of readMembers(text, scannerAt(text, start), refusals)) {
-        const field = fieldNamed(key, PROFILE_TYPES)
-        if (field === undefined) continue
-        const type = PROFILE_TYPES.get(field)
-        if (!hasType(text, value, type)) refusals.add({ offset: value.start, reason: `"${field}" should be ${type ?? ''}` })
-        else if (field === 'name' && text.charAt(value.start) === '"') name = decodeString(text.slice(value.start, value.end))
-      }
+    for (const { key, value } of first === '{' ? readMembers(text, scanner, refusals) : []) {
+      const field = fieldNamed(key, PROFILE_TYPES)
+      if (field === undefined) continue
+      const type = PROFILE_TYPES.get(field)
+      if (!hasType(text, value, type)) refusals.add({ offset: value.start, reason: `"${field}" should be ${type ?? ''}` })
+      else if (field === 'name' && text.charAt(value.start) === '"') name = decodeString(text.slice(value.start, value.end))
     }
-    entries.push({ start, end, name })
+    entries.push({ start, end: scanner.getPosition(), name })
+    scanner.scan()
     if (text.charAt(scanner.getTokenOffset()) === ',') scanner.scan()
   }
   return entries

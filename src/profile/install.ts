@@ -62,7 +62,7 @@ export async function installProfile(request: ProfileInstallation, calls?: Writi
  *
  * Then the record is written before config.json: killed in between, the record again names a run that is not in config.json. The other way round,
  * what the entry covered would be gone. So at every instant all that was covered is in one of the two files, and every entry of ours in
- * config.json is in the record.
+ * config.json is in the record. A run that does not clean up only makes the record give up claims on what it writes: that comes last.
  */
 export async function installInto(store: Store, request: ProfileInstallation): Promise<Installed> {
   const { path, id, profile, setCurrent, cleanup, now } = request
@@ -85,6 +85,10 @@ export async function installInto(store: Store, request: ProfileInstallation): P
   const expiration = request.expiration ?? new Date(now.getTime() + LONGEST_SESSION)
   const next = install(cleared, path, { id, profile, setCurrent, cleanup, expiration })
   const current = requireServed(next.text ?? '', path)
+  if (!cleanup) {
+    await putBack(store, cleared, next)
+    return { warnings, current }
+  }
   await writeRecord(store, cleared.record, next.record)
   try {
     await store.writeConfig(next.text)
@@ -96,7 +100,7 @@ export async function installInto(store: Store, request: ProfileInstallation): P
   return { warnings, current }
 }
 
-/** Writes what `takeBack` made of `found`. */
+/** Writes both files in the order that gives up what the record holds last. */
 export async function putBack(store: Store, found: Home, next: Home): Promise<void> {
   if (next.text !== found.text) await store.writeConfig(next.text)
   await writeRecord(store, found.record, next.record)

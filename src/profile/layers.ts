@@ -82,28 +82,28 @@ function takeBackOne({ text, record: { made, layers } }: Home, path: string, { i
   const index = layers.findIndex((layer) => layer.id === id)
   const layer = layers[index]
   if (layer === undefined) return { text, record: { made, layers } }
-  const below = (position: number) => layers.slice(0, position)
-  const uncovered = layers.map((above, position) => {
-    if (position <= index) return above
-    const holdsEntry =
-      above.profile === layer.profile &&
-      above.covered !== undefined &&
-      ownerOfEntry(below(position), layer.profile, keysOf(above.covered)) === layer
-    const holdsCurrent = above.moved !== undefined && ownerOfCurrent(below(position), nameIn(above.moved.from)) === layer
-    return {
-      ...above,
-      covered: holdsEntry ? layer.covered : above.covered,
-      moved: holdsCurrent ? layer.moved : above.moved,
-    }
+  const config = text === undefined ? undefined : parseConfig(text, path)
+  const owners = findOwners(config, layers)
+  const remaining = layers.flatMap((other, position) => {
+    if (other === layer) return []
+    if (position < index) return [other]
+    return [
+      {
+        ...other,
+        covered: owners.ofCovered[position] === layer ? layer.covered : other.covered,
+        moved:
+          other.moved !== undefined && owners.ofCurrent(layers.slice(0, position), nameIn(other.moved.from)) === layer
+            ? layer.moved
+            : other.moved,
+      },
+    ]
   })
-  const remaining = uncovered.filter((other) => other.id !== id)
   const record: ProfileRecord = { made, layers: remaining }
-  if (text === undefined) return { text, record }
+  if (text === undefined || config === undefined) return { text, record }
 
-  const config = parseConfig(text, path)
-  const entry = config.profiles === undefined ? undefined : entryNamed(config, layer.profile)
-  const ownsEntry = entry !== undefined && ownerOfEntry(layers, layer.profile, keysOf(text.slice(entry.start, entry.end))) === layer
-  const ownsCurrent = layer.moved !== undefined && ownerOfCurrent(layers, config.currentName) === layer
+  const entry = entryNamed(config, layer.profile)
+  const ownsEntry = entry !== undefined && owners.ofEntry(entry) === layer
+  const ownsCurrent = config.entries.length > 0 && layer.moved !== undefined && owners.ofCurrent(layers, config.currentName) === layer
 
   if (
     ownsEntry &&
@@ -128,11 +128,12 @@ function takeBackOne({ text, record: { made, layers } }: Home, path: string, { i
  * of a run that moved it; then the first.
  */
 function settleCurrent(config: ConfigText, token: string | undefined, layers: readonly Layer[]): string {
+  const owners = findOwners(config, layers)
   const names = config.entries.map((entry) => entry.name)
   const exists = (candidate: string | undefined) => names.length === 0 || names.includes(nameIn(candidate))
   let settled = token
   for (let below = layers; !exists(settled);) {
-    const owner = ownerOfCurrent(below, nameIn(settled))
+    const owner = owners.ofCurrent(below, nameIn(settled))
     if (owner?.moved === undefined) {
       const movers = layers.filter((layer) => layer.moved !== undefined && names.includes(layer.profile))
       settled = encodeString(movers.at(-1)?.profile ?? names[0] ?? DEFAULT_NAME)
@@ -152,12 +153,37 @@ function saysNothingElse(config: ConfigText, before: string | undefined, path: s
   return tokens({ text: config.text, members: otherMembers(config) }).every((token) => known.includes(token))
 }
 
-function ownerOfEntry(layers: readonly Layer[], profile: string, keys: string | undefined): Layer | undefined {
-  return layers.findLast((layer) => layer.profile === profile && layer.keys === keys)
+/** Whose the places in the piles are; see `takeBack`. */
+interface Owners {
+  readonly ofEntry: (entry: Entry) => Layer | undefined
+  /** For each layer, the owner of the entry that it covered. */
+  readonly ofCovered: readonly (Layer | undefined)[]
+  /** Which of `layers` made `current` the profile `name`. */
+  readonly ofCurrent: (layers: readonly Layer[], name: string) => Layer | undefined
 }
 
-function ownerOfCurrent(layers: readonly Layer[], name: string): Layer | undefined {
-  return layers.findLast((layer) => layer.moved !== undefined && layer.profile === name)
+function findOwners(config: ConfigText | undefined, all: readonly Layer[]): Owners {
+  const nearest = (layers: readonly Layer[], profile: string, keys: string | undefined) =>
+    layers.findLast((layer) => layer.profile === profile && layer.keys === keys)
+  const ofEntry = (entry: Entry) => nearest(all, entry.name, keysOf(config?.text.slice(entry.start, entry.end) ?? ''))
+  const ofCovered = all.map(({ profile, covered }, position) =>
+    covered === undefined ? undefined : nearest(all.slice(0, position), profile, keysOf(covered)),
+  )
+  const names = new Set(all.map(({ profile }) => profile))
+  const inFile = [...names]
+    .map((name) => (config === undefined ? undefined : entryNamed(config, name)))
+    .map((entry) => entry && ofEntry(entry))
+  const present = new Set([...ofCovered, ...inFile])
+  return {
+    ofEntry,
+    ofCovered,
+    // A name does not say who wrote it. Of two runs of one name, the one that has its entry somewhere did; the other was killed before it
+    // wrote, or while it was taken back.
+    ofCurrent: (layers, name) => {
+      const candidates = layers.filter((layer) => layer.moved !== undefined && layer.profile === name)
+      return candidates.findLast((layer) => present.has(layer)) ?? candidates.at(-1)
+    },
+  }
 }
 
 function keysOf(entryText: string): string | undefined {

@@ -1,6 +1,7 @@
 /** The session of an ECS instance's RAM role, from the instance's metadata service (ECS's documentation, "instance RAM roles"). */
 import type { TemporaryKey } from '../credentials.js'
-import { jsonObject, persist, retryAfterMs, send, TransportError, type HttpAnswer, type HttpRequest, type Patience } from '../transport.js'
+import { jsonObject } from '../json.js'
+import { persist, retryAfterMs, send, TransportError, type HttpAnswer, type HttpRequest, type Patience } from '../transport.js'
 
 const METADATA = new URL('http://100.100.100.200')
 const CREDENTIALS_PATH = '/latest/meta-data/ram/security-credentials/'

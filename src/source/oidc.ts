@@ -1,6 +1,7 @@
 /** The OIDC token of the CI: asked of its issuer, or read from a file that something else keeps fresh. */
 import { readFile, stat } from 'node:fs/promises'
-import { jsonObject, persist, retryAfterMs, send, TransportError, type HttpAnswer, type Patience } from '../transport.js'
+import { jsonObject } from '../json.js'
+import { persist, retryAfterMs, send, TransportError, type HttpAnswer, type Patience } from '../transport.js'
 
 /**
  * No OIDC token could be had, and trying again would not help.

@@ -1,9 +1,9 @@
 /** STS's three calls as this step needs them: a request in, a checked answer or a StsError out. Knows nothing of roles' order, inputs or the runner. */
 import type { AccessKey, TemporaryKey } from '../credentials.js'
+import { jsonObject } from '../json.js'
 import { withoutSecrets } from '../secrets.js'
 import {
   GaveUp,
-  jsonObject,
   persist,
   retryAfterMs,
   send,

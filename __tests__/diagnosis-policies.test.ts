@@ -1,0 +1,223 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { explain, wantsCaller, type Explanation, type Situation } from '../src/diagnosis/explain.js'
+import { githubRun } from '../src/github-run.js'
+import { parseInputs, type Inputs } from '../src/inputs.js'
+import { assumeRoles, RoleNotAssumed, type Base } from '../src/session.js'
+import { stsClient, type StsClient } from '../src/sts/client.js'
+import { StsError } from '../src/sts/errors.js'
+import { patience } from '../src/transport.js'
+import { evaluateTrust, parseTrustPolicy } from '../stand-in/policy.js'
+import { startStandIn, type StandIn } from '../stand-in/stand-in.js'
+
+const ROLE = 'acs:ram::1234567890123456:role/deploy'
+const PROVIDER = 'acs:ram::1234567890123456:oidc-provider/github'
+const RUN = githubRun({ GITHUB_SERVER_URL: 'https://github.com' })
+
+/** As a person would copy them: whatever stands between two braces at the block's indentation. */
+function policiesIn({ message, summary }: Explanation): string[] {
+  const fromLog = [...message.matchAll(/^ {2}\{\n.*?^ {2}\}$/gms)].map(([text]) => text)
+  const fromSummary = [...summary.matchAll(/^(`{3,})json\n(.*?)\n\1$/gms)].map(([, , text]) => text ?? '')
+  expect(fromSummary.map((text) => JSON.parse(text) as unknown)).toEqual(fromLog.map((text) => JSON.parse(text) as unknown))
+  return fromLog
+}
+
+function inputsOf(given: Readonly<Record<string, string>>): Inputs {
+  return parseInputs((name) => given[name], { defaultSessionName: 'GitHubActions-1', environmentKey: undefined, otherFaults: [] })
+}
+
+describe('the policy in a message lets in who was refused', () => {
+  let standIn: StandIn
+  let sts: StsClient
+  let roleArn: string
+
+  beforeAll(async () => {
+    standIn = await startStandIn()
+    sts = stsClient(
+      new URL(standIn.sts.url),
+      patience(1, 20, () => undefined),
+      () => undefined,
+    )
+    standIn.ram.addOidcProvider({ name: 'github', issuer: standIn.issuer.iss, clientIds: ['sts.aliyuncs.com'] })
+  })
+  afterAll(async () => {
+    await standIn.close()
+  })
+  let count = 0
+  beforeEach(() => {
+    roleArn = standIn.ram.addRole({ name: `deploy-${++count}`, trustPolicy: { Version: '1', Statement: [TRUSTS_ANOTHER] } }).arn
+  })
+  const TRUSTS_ANOTHER = { Effect: 'Allow', Action: 'sts:AssumeRole', Principal: { RAM: ['acs:ram::999:root'] } }
+
+  async function refused(inputs: Inputs, base: Base, oidcToken?: string): Promise<Explanation> {
+    const failure: unknown = await assumeRoles(sts, base, inputs.roles, inputs.session).then(
+      () => undefined,
+      (cause: unknown) => cause,
+    )
+    if (!(failure instanceof RoleNotAssumed)) throw new Error('the role was assumed', { cause: failure })
+    const asked = wantsCaller(failure) && failure.asker !== undefined ? await sts.getCallerIdentity(failure.asker.key) : undefined
+    const situation: Situation = { inputs, run: RUN, event: undefined, oidcToken, caller: asked }
+    return explain(failure, situation)
+  }
+
+  test.each([
+    ['a branch', { sub: 'repo:octo-org/octo-repo:ref:refs/heads/main' }],
+    ['the immutable form', { sub: 'repo:octo-org@65/octo-repo@74:ref:refs/heads/main' }],
+    ['an environment', { sub: 'repo:octo-org/octo-repo:environment:a%3Ab', environment: 'a:b' }],
+    ['a pull request', { sub: 'repo:Octo-Org/octo-repo:pull_request', event_name: 'pull_request' }],
+    ['a template', { sub: 'repository_owner:octo-org:job_workflow_ref:x@y' }],
+    ['awkward characters', { sub: 'repo:o/r:environment:"\\`|<b>${{ x }}\n::error::\u202e日本' }],
+  ])('an OIDC token: %s', async (_name, claims) => {
+    const oidcToken = await standIn.issuer.mint({ aud: 'sts.aliyuncs.com', ...claims })
+    const base: Base = { by: 'oidc', token: async () => Promise.resolve(oidcToken), providerArn: PROVIDER }
+    const inputs = inputsOf({ 'role-to-assume': roleArn, 'oidc-provider-arn': PROVIDER, 'sts-endpoint': standIn.sts.url })
+    const [policy = '', ...more] = policiesIn(await refused(inputs, base, oidcToken))
+    expect(more).toEqual([])
+    standIn.ram.setTrustPolicy(roleArn, policy)
+    expect((await assumeRoles(sts, base, inputs.roles, inputs.session)).arn).toContain('GitHubActions-1')
+  })
+
+  test('a RAM user, refused by its own policies and by the role', async () => {
+    const user = standIn.ram.addUser({ name: `ci-${count}` })
+    const key = { ...user.accessKey, securityToken: undefined }
+    const given = { 'access-key-id': key.accessKeyId, 'access-key-secret': key.accessKeySecret, 'role-external-id': 'ticket-7' }
+    const inputs = inputsOf({ 'role-to-assume': roleArn, 'sts-endpoint': standIn.sts.url, ...given })
+    const base: Base = { by: 'key', key, expiration: undefined }
+    const [own = '', trust = '', ...more] = policiesIn(await refused(inputs, base))
+    expect(more).toEqual([])
+    standIn.ram.attachUserPolicy(user.arn, own)
+    expect(policiesIn(await refused(inputs, base))).toEqual([own, trust])
+    standIn.ram.setTrustPolicy(roleArn, trust)
+    expect((await assumeRoles(sts, base, inputs.roles, inputs.session)).arn).toContain('GitHubActions-1')
+  })
+
+  test('the session of the role before, in a chain', async () => {
+    const hub = standIn.ram.addRole({ name: `hub-${count}` })
+    const user = standIn.ram.addUser({
+      name: `ci-${count}`,
+      policies: [{ Version: '1', Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] }],
+    })
+    const key = { ...user.accessKey, securityToken: undefined }
+    const given = { 'access-key-id': key.accessKeyId, 'access-key-secret': key.accessKeySecret }
+    const inputs = inputsOf({ 'role-to-assume': `${hub.arn} ${roleArn}`, 'sts-endpoint': standIn.sts.url, ...given })
+    const base: Base = { by: 'key', key, expiration: undefined }
+    const explanation = await refused(inputs, base)
+    expect(explanation.message).toContain(`Could not assume role 2 of 2, ${roleArn}`)
+    const [own = '', trust = ''] = policiesIn(explanation)
+    standIn.ram.attachRolePolicy(hub.arn, own)
+    standIn.ram.setTrustPolicy(roleArn, trust)
+    expect((await assumeRoles(sts, base, inputs.roles, inputs.session)).arn).toContain('GitHubActions-1')
+  })
+
+  test("a root account's key: a new user with the policies gets in", async () => {
+    const root = standIn.ram.addRootKey()
+    const asBase = (accessKey: typeof root): Base => ({ by: 'key', key: { ...accessKey, securityToken: undefined }, expiration: undefined })
+    const given = { 'access-key-id': root.accessKeyId, 'access-key-secret': root.accessKeySecret }
+    const inputs = inputsOf({ 'role-to-assume': roleArn, 'sts-endpoint': standIn.sts.url, ...given })
+    const [own = '', trust = ''] = policiesIn(await refused(inputs, asBase(root)))
+    const user = standIn.ram.addUser({ name: `new-${count}`, policies: [own] })
+    standIn.ram.setTrustPolicy(roleArn, trust)
+    expect((await assumeRoles(sts, asBase(user.accessKey), inputs.roles, inputs.session)).arn).toContain('GitHubActions-1')
+  })
+})
+
+const INPUTS = inputsOf({ 'role-to-assume': ROLE, 'oidc-provider-arn': PROVIDER })
+const word = fc.string({ unit: 'binary', minLength: 1, maxLength: 40 })
+/** What an opener of pull requests may write into names, and what two renderings must not take for their own. */
+const hostile = fc
+  .array(
+    fc.oneof(
+      word,
+      fc.constantFrom(
+        '`',
+        '``',
+        '```',
+        '\n',
+        '\r\n',
+        '::error::',
+        '\n::stop-commands::x\n',
+        '##[group]',
+        '<img src=x>',
+        '|',
+        '](x)',
+        '\u202e',
+        '\u0000',
+        '\ud800',
+        '---',
+        '{',
+        '}',
+        '  {\n',
+      ),
+    ),
+    { minLength: 1, maxLength: 6 },
+  )
+  .map((parts) => parts.join(''))
+
+function denied(claims: object): Explanation {
+  const oidcToken = ['{}', JSON.stringify(claims), 'x'].map((part) => Buffer.from(part).toString('base64url')).join('.')
+  const cause = new StsError({
+    call: 'AssumeRoleWithOIDC',
+    code: 'AuthenticationFail.NoPermission',
+    reason: 'There is no permission',
+    status: 401,
+    host: 'sts.aliyuncs.com',
+    requestId: undefined,
+    recommend: undefined,
+    accessDeniedDetail: undefined,
+    clockSkewMs: undefined,
+    retryAfterMs: undefined,
+  })
+  return explain(new RoleNotAssumed(ROLE, 1, 1, undefined, cause), {
+    inputs: INPUTS,
+    run: RUN,
+    event: undefined,
+    oidcToken,
+    caller: undefined,
+  })
+}
+
+describe('whatever the claims are', () => {
+  test('the policy lets in exactly this token', () => {
+    fc.assert(
+      fc.property(hostile, word, fc.array(word, { minLength: 1, maxLength: 3 }), (sub, iss, aud) => {
+        const [policy = '', ...more] = policiesIn(denied({ iss, sub, aud }))
+        expect(more).toEqual([])
+        const trust = parseTrustPolicy(policy)
+        const verdict = (context: Readonly<Record<string, readonly string[]>>): string =>
+          evaluateTrust(
+            trust,
+            { kind: 'Federated', providerArn: PROVIDER },
+            { 'oidc:iss': [iss], 'oidc:aud': aud, 'oidc:sub': [sub], ...context },
+          )
+        expect(verdict({})).toBe('Allow')
+        expect(verdict({ 'oidc:sub': [`${sub}x`] })).toBe('ImplicitDeny')
+        expect(verdict({ 'oidc:iss': [`${iss}x`] })).toBe('ImplicitDeny')
+        expect(verdict({ 'oidc:aud': [`${aud.join('')}x`] })).toBe('ImplicitDeny')
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  test('the log gets no command and no invisible character, the summary no markup', () => {
+    fc.assert(
+      fc.property(hostile, hostile, hostile, (sub, ref, repository) => {
+        const { message, summary } = denied({
+          iss: 'https://i.example',
+          aud: 'a',
+          sub,
+          ref,
+          repository,
+          environment: ref,
+          job_workflow_ref: sub,
+        })
+        for (const line of message.split('\n')) expect(line).not.toMatch(/^\s*::|##\[/)
+        for (const text of [message, summary]) expect(text.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u)
+        const outsideFences = summary.replace(/^(`{3,})(json|yaml)\n.*?\n\1$/gms, '')
+        // A code span ends at the first run of backticks as long as the one that opened it (CommonMark 6.1).
+        const outsideCode = outsideFences.replace(/(?<!`)(`+)(?!`)(.*?)(?<!`)\1(?!`)/g, '')
+        expect(outsideCode).not.toMatch(/[`<>|[\]]/)
+      }),
+      { numRuns: 300 },
+    )
+  })
+})

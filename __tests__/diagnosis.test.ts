@@ -1,0 +1,1019 @@
+import { describe, expect, test } from '@jest/globals'
+import { explain, wantsCaller, type Situation } from '../src/diagnosis/explain.js'
+import { githubRun } from '../src/github-run.js'
+import { InputFaults, parseInputs, type Inputs } from '../src/inputs.js'
+import { RoleNotAssumed, type Asker } from '../src/session.js'
+import { OidcTokenError } from '../src/source/oidc.js'
+import { StsError, type AccessDeniedDetail } from '../src/sts/errors.js'
+import { GaveUp, TransportError, type TransportFault } from '../src/transport.js'
+
+const ROLE = 'acs:ram::1234567890123456:role/deploy'
+const PROVIDER = 'acs:ram::1234567890123456:oidc-provider/github'
+const OIDC = { 'role-to-assume': ROLE, 'oidc-provider-arn': PROVIDER, region: 'cn-hangzhou' }
+const KEY = { 'role-to-assume': ROLE, 'access-key-id': 'LTAI5tExampleKeyId', 'access-key-secret': 'ExampleSecretOfThirtyLetters00' }
+const CLAIMS = {
+  iss: 'https://token.actions.githubusercontent.com',
+  sub: 'repo:octo-org/octo-repo:ref:refs/heads/main',
+  aud: 'sts.aliyuncs.com',
+  repository: 'octo-org/octo-repo',
+  ref: 'refs/heads/main',
+  job_workflow_ref: 'octo-org/octo-repo/.github/workflows/deploy.yml@refs/heads/main',
+  event_name: 'push',
+  actor: 'octocat',
+  run_id: '30433642',
+}
+
+function inputs(given: Readonly<Record<string, string>>): Inputs {
+  return parseInputs((name) => given[name], {
+    defaultSessionName: 'GitHubActions-octo-org-octo-repo-1',
+    environmentKey: undefined,
+    otherFaults: [],
+  })
+}
+
+function situation(given: Readonly<Record<string, string>>, more: Partial<Situation> = {}): Situation {
+  const run = githubRun({ GITHUB_REPOSITORY: 'octo-org/octo-repo', GITHUB_SERVER_URL: 'https://github.com', GITHUB_EVENT_NAME: 'push' })
+  return { inputs: inputs(given), run, event: undefined, oidcToken: undefined, caller: undefined, ...more }
+}
+
+function jwt(claims: object): string {
+  return ['{"alg":"RS256"}', JSON.stringify(claims), 'signature'].map((part) => Buffer.from(part).toString('base64url')).join('.')
+}
+
+function stsError(code: string, reason: string, more: Partial<StsError> = {}): StsError {
+  return new StsError({
+    call: code.startsWith('AuthenticationFail') ? 'AssumeRoleWithOIDC' : 'AssumeRole',
+    code,
+    reason,
+    status: 403,
+    host: 'sts.cn-hangzhou.aliyuncs.com',
+    requestId: '4B2C6D1E-0001',
+    recommend: undefined,
+    accessDeniedDetail: undefined,
+    clockSkewMs: undefined,
+    retryAfterMs: undefined,
+    ...more,
+  })
+}
+
+const OWN_KEY: Asker = {
+  key: { accessKeyId: 'LTAI5tExampleKeyId', accessKeySecret: 'ExampleSecretOfThirtyLetters00', securityToken: undefined },
+  arn: undefined,
+}
+const byToken = (cause: unknown): RoleNotAssumed => new RoleNotAssumed(ROLE, 1, 1, undefined, cause)
+const byKey = (cause: unknown): RoleNotAssumed => new RoleNotAssumed(ROLE, 1, 1, OWN_KEY, cause)
+const refusedToken = (code: string, reason: string, claims: object = {}, given: Readonly<Record<string, string>> = OIDC): string =>
+  explain(byToken(stsError(`AuthenticationFail.${code}`, reason)), situation(given, { oidcToken: jwt({ ...CLAIMS, ...claims }) })).message
+
+const detail = (more: Partial<AccessDeniedDetail> = {}): AccessDeniedDetail => ({
+  authAction: 'sts:AssumeRole',
+  authPrincipalType: 'SubUser',
+  authPrincipalOwnerId: '1234567890123456',
+  authPrincipalDisplayName: '201234567890',
+  noPermissionType: 'ImplicitDeny',
+  policyType: 'AccountLevelIdentityBasedPolicy',
+  encodedDiagnosticMessage: undefined,
+  ...more,
+})
+
+describe('a denied OIDC token', () => {
+  test('the trust policy: immutable subject, in the log', () => {
+    const message = refusedToken('NoPermission', 'There is no permission', {
+      sub: 'repo:Octo-Org@65/octo-repo@74:ref:refs/heads/main',
+      repository: 'Octo-Org/octo-repo',
+    })
+    expect(message).toMatchInlineSnapshot(`
+     "Could not assume acs:ram::1234567890123456:role/deploy: its trust policy does not let this OIDC token in (AuthenticationFail.NoPermission).
+
+     STS said: There is no permission
+
+     What it means:
+     RAM knows the provider and accepts the token's signature, issuer and audience. It is the role's trust policy that does not match: its \`Principal.Federated\`, or one of its conditions on \`oidc:iss\`, \`oidc:aud\` and \`oidc:sub\`.
+
+     The token says:
+       iss               https://token.actions.githubusercontent.com
+       sub               repo:Octo-Org@65/octo-repo@74:ref:refs/heads/main
+       aud               sts.aliyuncs.com
+       repository        Octo-Org/octo-repo
+       ref               refs/heads/main
+       job_workflow_ref  octo-org/octo-repo/.github/workflows/deploy.yml@refs/heads/main
+
+     Where it most likely differs from the trust policy, the likeliest first:
+     - The subject has the immutable form, in which the IDs of owner and repository stand behind their names. GitHub sends it for repositories created, renamed or transferred after 2026-07-15, and for those that chose it. A trust policy written for repo:Octo-Org/octo-repo:ref:refs/heads/main does not match it.
+     - The subject names the branch. A trust policy for another branch, for an environment or for pull requests does not match it.
+     - Upper and lower case count: the repository is Octo-Org/octo-repo, in just these letters.
+
+     What to do:
+     Compare the role's trust policy (RAM console, Identities, Roles, Trust policy) with the token's claims letter by letter, \`oidc:sub\` first. Or take the policy that the step prints: it fits the token.
+
+     This trust policy of acs:ram::1234567890123456:role/deploy lets in exactly this subject. Where the role has one already, add the statement to it:
+
+       {
+         "Version": "1",
+         "Statement": [
+           {
+             "Effect": "Allow",
+             "Action": "sts:AssumeRole",
+             "Principal": {
+               "Federated": [
+                 "acs:ram::1234567890123456:oidc-provider/github"
+               ]
+             },
+             "Condition": {
+               "StringEquals": {
+                 "oidc:iss": "https://token.actions.githubusercontent.com",
+                 "oidc:aud": "sts.aliyuncs.com",
+                 "oidc:sub": "repo:Octo-Org@65/octo-repo@74:ref:refs/heads/main"
+               }
+             }
+           }
+         ]
+       }
+
+     To let in more than this subject, move \`oidc:sub\` from \`StringEquals\` to a \`StringLike\` beside it, with a pattern:
+
+     - every branch: repo:Octo-Org@65/octo-repo@74:ref:refs/heads/*
+     - the branches under release: repo:Octo-Org@65/octo-repo@74:ref:refs/heads/release/*
+     - the jobs of an environment, whatever their branch: repo:Octo-Org@65/octo-repo@74:environment:<name> (GitHub lets you say who and what may deploy to it)
+
+     Details:
+       Call       AssumeRoleWithOIDC at sts.cn-hangzhou.aliyuncs.com, status 403
+       Asked by   the OIDC token
+       RequestId  4B2C6D1E-0001"
+    `)
+  })
+
+  test('the trust policy: a pull request, in the summary', () => {
+    const oidcToken = jwt({ ...CLAIMS, sub: 'repo:octo-org/octo-repo:pull_request', event_name: 'pull_request', ref: 'refs/pull/7/merge' })
+    const failure = byToken(
+      stsError('AuthenticationFail.NoPermission', 'There is no permission', { recommend: 'https://api.aliyun.com/troubleshoot?q=1' }),
+    )
+    expect(explain(failure, situation(OIDC, { oidcToken })).summary).toMatchInlineSnapshot(`
+     "### Could not assume \`acs:ram::1234567890123456:role/deploy\`: its trust policy does not let this OIDC token in (\`AuthenticationFail.NoPermission\`).
+
+     STS said: \`There is no permission\`
+
+     **What it means**
+
+     RAM knows the provider and accepts the token's signature, issuer and audience. It is the role's trust policy that does not match: its \`Principal.Federated\`, or one of its conditions on \`oidc:iss\`, \`oidc:aud\` and \`oidc:sub\`.
+
+     **The token says**
+
+     - iss: \`https://token.actions.githubusercontent.com\`
+     - sub: \`repo:octo-org/octo-repo:pull_request\`
+     - aud: \`sts.aliyuncs.com\`
+     - repository: \`octo-org/octo-repo\`
+     - ref: \`refs/pull/7/merge\`
+     - job\\_workflow\\_ref: \`octo-org/octo-repo/.github/workflows/deploy.yml@refs/heads/main\`
+     - event\\_name: \`pull_request\`
+     - actor: \`octocat\`
+
+     **Where it most likely differs from the trust policy, the likeliest first**
+
+     - The run belongs to a pull request, so the subject ends with \`pull_request\` and names no branch. A trust policy for a branch does not match it, and often it should not: a pull request runs code that nobody has reviewed yet.
+     - Upper and lower case count, in every part.
+
+     **What to do**
+
+     Compare the role's trust policy (RAM console, Identities, Roles, Trust policy) with the token's claims letter by letter, \`oidc:sub\` first. Or take the policy that the step prints: it fits the token.
+
+     This trust policy of \`acs:ram::1234567890123456:role/deploy\` lets in exactly this subject. Where the role has one already, add the statement to it:
+
+     \`\`\`json
+     {
+       "Version": "1",
+       "Statement": [
+         {
+           "Effect": "Allow",
+           "Action": "sts:AssumeRole",
+           "Principal": {
+             "Federated": [
+               "acs:ram::1234567890123456:oidc-provider/github"
+             ]
+           },
+           "Condition": {
+             "StringEquals": {
+               "oidc:iss": "https://token.actions.githubusercontent.com",
+               "oidc:aud": "sts.aliyuncs.com",
+               "oidc:sub": "repo:octo-org/octo-repo:pull_request"
+             }
+           }
+         }
+       ]
+     }
+     \`\`\`
+
+     To let in more than this subject, move \`oidc:sub\` from \`StringEquals\` to a \`StringLike\` beside it, with a pattern:
+
+     - every branch: \`repo:octo-org/octo-repo:ref:refs/heads/*\`
+     - the branches under release: \`repo:octo-org/octo-repo:ref:refs/heads/release/*\`
+     - the jobs of an environment, whatever their branch: \`repo:octo-org/octo-repo:environment:<name>\` (GitHub lets you say who and what may deploy to it)
+
+     **Details**
+
+     - Call: \`AssumeRoleWithOIDC at sts.cn-hangzhou.aliyuncs.com, status 403\`
+     - Asked by: \`the OIDC token\`
+     - RequestId: \`4B2C6D1E-0001\`
+     - About it: \`https://api.aliyun.com/troubleshoot?q=1\`
+     "
+    `)
+  })
+
+  test('no such provider', () => {
+    expect(refusedToken('NoPermission', 'No such OIDC Provider registered.')).toMatchInlineSnapshot(`
+     "Could not assume acs:ram::1234567890123456:role/deploy: there is no such OIDC provider (AuthenticationFail.NoPermission).
+
+     STS said: No such OIDC Provider registered.
+
+     What it means:
+     RAM knows no OIDC provider of the ARN in \`oidc-provider-arn\`. STS has not looked at the token, nor at the role.
+
+     \`oidc-provider-arn\` is acs:ram::1234567890123456:oidc-provider/github.
+
+     The token says:
+       iss               https://token.actions.githubusercontent.com
+       sub               repo:octo-org/octo-repo:ref:refs/heads/main
+       aud               sts.aliyuncs.com
+       repository        octo-org/octo-repo
+       ref               refs/heads/main
+       job_workflow_ref  octo-org/octo-repo/.github/workflows/deploy.yml@refs/heads/main
+
+     What to do:
+     - Compare \`oidc-provider-arn\` with the ARN in the RAM console (SSO management, role-based SSO, OIDC): account ID, name, upper and lower case.
+     - Where there is no provider yet, create one, with the token's issuer as issuer URL and its audience as client ID.
+
+     For this token the OIDC provider in RAM needs:
+       Issuer URL   https://token.actions.githubusercontent.com
+       Client ID    sts.aliyuncs.com
+       Fingerprint  that of the root CA of token.actions.githubusercontent.com
+
+     Details:
+       Call       AssumeRoleWithOIDC at sts.cn-hangzhou.aliyuncs.com, status 403
+       Asked by   the OIDC token
+       RequestId  4B2C6D1E-0001"
+    `)
+  })
+
+  test('the audience is explained by the provider, not by a trust policy', () => {
+    const message = refusedToken('OIDCToken.AudienceNotMatch', 'Invalid audience.', { aud: ['https://github.com/octo-org', 'other'] })
+    expect(message).not.toContain('"Statement"')
+    expect(message).toMatchInlineSnapshot(`
+     "Could not assume acs:ram::1234567890123456:role/deploy: the OIDC provider does not know the audience of the token (AuthenticationFail.OIDCToken.AudienceNotMatch).
+
+     STS said: Invalid audience.
+
+     What it means:
+     The token's audience (\`aud\`) is not among the client IDs of the OIDC provider in RAM. No trust policy can mend that.
+
+     \`audience\` is sts.aliyuncs.com.
+
+     The token says:
+       iss               https://token.actions.githubusercontent.com
+       sub               repo:octo-org/octo-repo:ref:refs/heads/main
+       aud               https://github.com/octo-org, other
+       repository        octo-org/octo-repo
+       ref               refs/heads/main
+       job_workflow_ref  octo-org/octo-repo/.github/workflows/deploy.yml@refs/heads/main
+
+     What to do:
+     Add the audience to the client IDs of the provider (RAM console, SSO management, OIDC), or set \`audience\` to a client ID that it has. Both are compared letter by letter.
+
+     For this token the OIDC provider in RAM needs:
+       Issuer URL   https://token.actions.githubusercontent.com
+       Client ID    https://github.com/octo-org, other
+       Fingerprint  that of the root CA of token.actions.githubusercontent.com
+
+     Details:
+       Call       AssumeRoleWithOIDC at sts.cn-hangzhou.aliyuncs.com, status 403
+       Asked by   the OIDC token
+       RequestId  4B2C6D1E-0001"
+    `)
+  })
+
+  test('the audience of a token from a file is not the input', () => {
+    const message = refusedToken('OIDCToken.AudienceNotMatch', 'Invalid audience.', {}, { ...OIDC, 'oidc-token-file': '/run/token' })
+    expect(message).toContain('The token was read from /run/token: its audience is chosen by whoever writes that file')
+  })
+
+  test('the issuer is explained by the provider, not by a trust policy', () => {
+    const message = refusedToken('OIDCToken.IssuerNotMatch', 'x', { iss: 'https://ghes.example/_services/token' })
+    expect(message).not.toContain('"Statement"')
+    expect(message).toContain('Issuer URL   https://ghes.example/_services/token')
+    expect(message).toContain('Fingerprint  that of the root CA of ghes.example')
+  })
+
+  test.each([
+    [
+      'environment',
+      { sub: 'repo:o/r:environment:prod', environment: 'prod' },
+      'names an environment',
+      'every environment: repo:o/r:environment:*',
+    ],
+    ['pull_request', { sub: 'repo:o/r:pull_request' }, 'belongs to a pull request', 'every branch: repo:o/r:ref:refs/heads/*'],
+    ['tag', { sub: 'repo:o/r:ref:refs/tags/v1' }, 'belongs to a tag', 'every branch'],
+    ['branch', { sub: 'repo:o/r:ref:refs/heads/main' }, 'names the branch', 'every branch'],
+    [
+      'immutable environment',
+      { sub: 'repo:o@1/r@2:environment:p' },
+      'written for repo:o/r:environment:p does',
+      'repo:o@1/r@2:environment:*',
+    ],
+    ['template', { sub: 'job_workflow_ref:o/r/.github/workflows/x.yml@refs/heads/main' }, 'a template', 'what changes from run to run'],
+    ['template after repo', { sub: 'repo:o/r:environment:p:job_workflow_ref:x' }, 'a template', 'what changes from run to run'],
+    ['Kubernetes', { sub: 'system:serviceaccount:ns:sa' }, 'a Kubernetes service account', 'what changes from run to run'],
+    ['colon', { sub: 'repo:o/r:environment:a%3Ab' }, 'written `%3A`', 'every environment'],
+    ['case', { sub: 'repo:O/r:pull_request', repository: 'O/r' }, 'the repository is O/r, in just these letters', 'every branch'],
+    ['audience', { aud: 'mine' }, 'The audience is not sts.aliyuncs.com, which', 'every branch'],
+    ['enterprise', { iss: `${CLAIMS.iss}/big` }, 'ends with the name of an enterprise', 'every branch'],
+  ])('the subject: %s', (_name, claims, reason, widening) => {
+    const message = refusedToken('NoPermission', 'There is no permission', claims)
+    expect(message).toContain(reason)
+    expect(message).toContain(widening)
+  })
+
+  test('a provider of another account is named first', () => {
+    const message = refusedToken(
+      'NoPermission',
+      'There is no permission',
+      {},
+      { ...OIDC, 'oidc-provider-arn': 'acs:ram::999:oidc-provider/github' },
+    )
+    expect(message).toContain('the likeliest first:\n- The provider: acs:ram::999:oidc-provider/github is of account 999')
+  })
+
+  test('the immutable form is told only where it was sent', () => {
+    expect(refusedToken('NoPermission', 'There is no permission')).not.toContain('immutable')
+    expect(refusedToken('NoPermission', 'There is no permission', { sub: 'repo:o@1/r:pull_request' })).not.toContain('immutable')
+  })
+
+  test('no claim but the safe ones is shown, event and actor only where they explain', () => {
+    const message = refusedToken('NoPermission', 'There is no permission', { email: 'someone@example.com', sha: 'abcdef012345' })
+    for (const hidden of ['someone@', 'abcdef', '30433642', 'octocat', 'push']) expect(message).not.toContain(hidden)
+    const bot = refusedToken('NoPermission', 'There is no permission', { actor: 'renovate[bot]' })
+    expect(bot).toContain('actor             renovate[bot]')
+  })
+
+  test.each([
+    ['no JWT', 'abc.def.ghi'],
+    ['no token', undefined],
+    ['claims of other types', jwt({ iss: 1, sub: { a: 1 }, aud: [null, 2] })],
+    ['no subject', jwt({ iss: 'https://i.example', aud: 'a' })],
+  ])('without what a policy needs there is none: %s', (_name, oidcToken) => {
+    const failure = byToken(stsError('AuthenticationFail.NoPermission', 'There is no permission'))
+    const { message } = explain(failure, situation(OIDC, { oidcToken }))
+    expect(message).not.toContain('"Version"')
+    expect(message).toContain('RequestId  4B2C6D1E-0001')
+  })
+
+  test('mask-account-id: the reader is told what *** stands for', () => {
+    expect(refusedToken('NoPermission', 'There is no permission', {}, { ...OIDC, 'mask-account-id': 'true' })).toContain(
+      'where the policy shows `***`',
+    )
+    expect(refusedToken('NoPermission', 'There is no permission')).not.toContain('***')
+  })
+})
+
+describe('a denied key', () => {
+  const NOT_AUTHORIZED = 'You are not authorized to do this action. You should be authorized by RAM.'
+  const user = { arn: 'acs:ram::1234567890123456:user/ci', accountId: '1234567890123456' }
+
+  test('a RAM user', () => {
+    const failure = byKey(
+      stsError('NoPermission', NOT_AUTHORIZED, { accessDeniedDetail: detail({ encodedDiagnosticMessage: 'AQEAAAAB+/==' }) }),
+    )
+    expect(explain(failure, situation(KEY, { caller: user })).message).toMatchInlineSnapshot(`
+     "Could not assume acs:ram::1234567890123456:role/deploy: the caller is not allowed to assume it (NoPermission).
+
+     STS said: You are not authorized to do this action. You should be authorized by RAM.
+
+     What it means:
+     The caller's own policies do not allow \`sts:AssumeRole\` on this role. (Where they do, for example by the system policy \`AliyunSTSAssumeRoleAccess\`, the role's trust policy does not name the caller.)
+
+     RAM adds: sts:AssumeRole was denied to the RAM user 201234567890 of the account 1234567890123456: nothing allows it in the caller's own policies.
+
+     What to do:
+     Attach a policy that allows it to the caller, and see that the role's trust policy names the caller: both sides have to agree.
+
+     1. The caller's side. Attach this policy to acs:ram::1234567890123456:user/ci:
+
+       {
+         "Version": "1",
+         "Statement": [
+           {
+             "Effect": "Allow",
+             "Action": "sts:AssumeRole",
+             "Resource": "acs:ram::1234567890123456:role/deploy"
+           }
+         ]
+       }
+
+     2. The role's side. This trust policy of acs:ram::1234567890123456:role/deploy lets in acs:ram::1234567890123456:user/ci. Where the role has one already, add the statement to it:
+
+       {
+         "Version": "1",
+         "Statement": [
+           {
+             "Effect": "Allow",
+             "Action": "sts:AssumeRole",
+             "Principal": {
+               "RAM": [
+                 "acs:ram::1234567890123456:user/ci"
+               ]
+             }
+           }
+         ]
+       }
+
+     Details:
+       Call       AssumeRole at sts.cn-hangzhou.aliyuncs.com, status 403
+       Asked by   acs:ram::1234567890123456:user/ci (the access key)
+       RequestId  4B2C6D1E-0001
+
+     Whoever may call \`ram:DecodeDiagnosticMessage\` can learn which policy it was: \`aliyun ram DecodeDiagnosticMessage --EncodedDiagnosticMessage ...\` with
+
+       AQEAAAAB+/=="
+    `)
+  })
+
+  test('the session of the role before, in a chain', () => {
+    const asker: Asker = {
+      key: { accessKeyId: 'STS.ExampleKeyId', accessKeySecret: 'ExampleSecret', securityToken: 'ExampleToken' },
+      arn: 'acs:ram::1234567890123456:role/hub/session-1',
+    }
+    const refused = stsError('NoPermission', 'No permission perform sts:AssumeRole on this Role. Maybe ...')
+    const failure = new RoleNotAssumed('acs:ram::7777:role/spoke', 2, 3, asker, refused)
+    expect(explain(failure, situation(OIDC)).message).toMatchInlineSnapshot(`
+     "Could not assume role 2 of 3, acs:ram::7777:role/spoke: the role does not trust the caller, or the caller is not allowed to assume it (NoPermission).
+
+     STS said: No permission perform sts:AssumeRole on this Role. Maybe ...
+
+     What it means:
+     Two sides have to agree: the caller's own policies must allow \`sts:AssumeRole\` on this role, and the role's trust policy must name the caller.
+
+     What to do:
+     Compare both sides with the policies that the step prints. Where the trust policy has conditions (\`sts:ExternalId\`, source addresses), they must hold too.
+
+     1. The caller's side. Attach this policy to acs:ram::1234567890123456:role/hub:
+
+       {
+         "Version": "1",
+         "Statement": [
+           {
+             "Effect": "Allow",
+             "Action": "sts:AssumeRole",
+             "Resource": "acs:ram::7777:role/spoke"
+           }
+         ]
+       }
+
+     2. The role's side. This trust policy of acs:ram::7777:role/spoke lets in acs:ram::1234567890123456:role/hub. Where the role has one already, add the statement to it:
+
+       {
+         "Version": "1",
+         "Statement": [
+           {
+             "Effect": "Allow",
+             "Action": "sts:AssumeRole",
+             "Principal": {
+               "RAM": [
+                 "acs:ram::1234567890123456:role/hub"
+               ]
+             }
+           }
+         ]
+       }
+
+     Details:
+       Call       AssumeRole at sts.cn-hangzhou.aliyuncs.com, status 403
+       Asked by   acs:ram::1234567890123456:role/hub/session-1 (the session of role 1)
+       RequestId  4B2C6D1E-0001"
+    `)
+  })
+
+  test("a root account's key, by STS's words or by GetCallerIdentity", () => {
+    const byWords = explain(byKey(stsError('NoPermission', 'Roles may not be assumed by root accounts.')), situation(KEY)).message
+    expect(byWords).toMatchInlineSnapshot(`
+     "Could not assume acs:ram::1234567890123456:role/deploy: the access key is the root account's, which may not assume roles (NoPermission).
+
+     STS said: Roles may not be assumed by root accounts.
+
+     What it means:
+     The key belongs to the Alibaba Cloud account itself. Only RAM users and roles may assume a role, whatever the policies say.
+
+     What to do:
+     Create a RAM user for the CI, let it assume this role (the step prints the policy), and use its access key. Then delete the root account's key: it opens everything in the account.
+
+     1. The caller's side. Attach this policy to the new RAM user:
+
+       {
+         "Version": "1",
+         "Statement": [
+           {
+             "Effect": "Allow",
+             "Action": "sts:AssumeRole",
+             "Resource": "acs:ram::1234567890123456:role/deploy"
+           }
+         ]
+       }
+
+     2. The role's side. This trust policy of acs:ram::1234567890123456:role/deploy lets in everyone in the account 1234567890123456 who has the first policy. Where the role has one already, add the statement to it:
+
+       {
+         "Version": "1",
+         "Statement": [
+           {
+             "Effect": "Allow",
+             "Action": "sts:AssumeRole",
+             "Principal": {
+               "RAM": [
+                 "acs:ram::1234567890123456:root"
+               ]
+             }
+           }
+         ]
+       }
+
+     Details:
+       Call       AssumeRole at sts.cn-hangzhou.aliyuncs.com, status 403
+       Asked by   the access key
+       RequestId  4B2C6D1E-0001"
+    `)
+    const root = { arn: 'acs:ram::1234567890123456:root', accountId: '1234567890123456' }
+    const byIdentity = explain(byKey(stsError('NoPermission', NOT_AUTHORIZED)), situation(KEY, { caller: root })).message
+    expect(byIdentity).toContain("the access key is the root account's")
+    expect(byIdentity).not.toContain('user/')
+  })
+
+  test("an unknown caller: the account that RAM names, else the role's", () => {
+    const told = (accessDeniedDetail?: AccessDeniedDetail): string =>
+      explain(byKey(stsError('NoPermission', NOT_AUTHORIZED, { accessDeniedDetail })), situation(KEY)).message
+    expect(told(detail({ authPrincipalOwnerId: '555' }))).toContain('"acs:ram::555:root"')
+    expect(told()).toContain('"acs:ram::1234567890123456:root"')
+  })
+
+  test('an external ID of the last role is part of the trust policy, a source identity of both sides', () => {
+    const refused = stsError('NoPermission', NOT_AUTHORIZED, { accessDeniedDetail: detail({ authAction: 'sts:SetSourceIdentity' }) })
+    const given = { ...KEY, 'role-external-id': 'ticket-7' }
+    const { message } = explain(byKey(refused), situation(given, { caller: user }))
+    expect(message).toContain('"sts:ExternalId": "ticket-7"')
+    expect(message.match(/"sts:SetSourceIdentity"/g)).toHaveLength(2)
+    const earlier = new RoleNotAssumed(ROLE, 1, 2, OWN_KEY, refused)
+    expect(explain(earlier, situation(given, { caller: user })).message).not.toContain('ticket-7')
+  })
+
+  test.each([
+    [
+      { noPermissionType: 'ExplicitDeny', policyType: 'AssumeRolePolicy' },
+      "a statement with `Deny` forbids it in the role's trust policy. No `Allow` helps",
+    ],
+    [{ noPermissionType: 'ImplicitDeny', policyType: 'ControlPolicy' }, 'nothing allows it in a control policy of the resource directory.'],
+    [{ noPermissionType: undefined, policyType: 'New Policy' }, 'RAM user 201234567890 of the account 1234567890123456 by New Policy.'],
+    [{ noPermissionType: undefined, policyType: undefined, authPrincipalType: 'constructor' }, 'denied to constructor 201234567890'],
+  ])('AccessDeniedDetail in words: %j', (more, words) => {
+    const refused = stsError('NoPermission', NOT_AUTHORIZED, { accessDeniedDetail: detail(more) })
+    expect(explain(byKey(refused), situation(KEY)).message).toContain(words)
+  })
+
+  test('NoPermission to an OIDC token is a matter of the trust policy alone', () => {
+    const failure = byToken(stsError('NoPermission', 'No permission', { call: 'AssumeRoleWithOIDC' }))
+    const { message } = explain(failure, situation(OIDC, { oidcToken: jwt(CLAIMS) }))
+    expect(message).toContain('"Federated"')
+    expect(message).not.toContain('"RAM"')
+  })
+
+  test('whether to ask who the caller is', () => {
+    const denied = stsError('NoPermission', NOT_AUTHORIZED)
+    expect(wantsCaller(byKey(denied))).toBe(true)
+    expect(wantsCaller(byKey(stsError('InvalidAccessKeyId.NotFound', '')))).toBe(false)
+    expect(wantsCaller(byToken(denied))).toBe(false)
+    expect(wantsCaller(new RoleNotAssumed(ROLE, 2, 2, { ...OWN_KEY, arn: 'acs:ram::1:role/a/b' }, denied))).toBe(false)
+    expect(wantsCaller(denied)).toBe(false)
+  })
+})
+
+describe('a key that STS does not take', () => {
+  test('a disabled one', () => {
+    expect(explain(byKey(stsError('InvalidAccessKeyId.Inactive', 'Specified access key is disabled.')), situation(KEY)).message)
+      .toMatchInlineSnapshot(`
+     "Could not assume acs:ram::1234567890123456:role/deploy: the access key is disabled (InvalidAccessKeyId.Inactive).
+
+     STS said: Specified access key is disabled.
+
+     What it means:
+     The key exists, but someone has disabled it, or Alibaba Cloud has, as it does with keys that were found in public.
+
+     The key comes from the inputs \`access-key-id\` and \`access-key-secret\`.
+
+     What to do:
+     Ask why it was disabled. Then enable it in the RAM console, or better create a new key and put it in its place.
+
+     Details:
+       Call       AssumeRole at sts.cn-hangzhou.aliyuncs.com, status 403
+       Asked by   the access key
+       RequestId  4B2C6D1E-0001"
+    `)
+  })
+
+  test('ID and secret exchanged', () => {
+    const exchanged = { ...KEY, 'access-key-id': KEY['access-key-secret'], 'access-key-secret': KEY['access-key-id'] }
+    const { message } = explain(byKey(stsError('InvalidAccessKeyId.NotFound', 'Specified access key is not found.')), situation(exchanged))
+    expect(message).toContain('the two seem to have been exchanged')
+    for (const secret of [KEY['access-key-id'], KEY['access-key-secret']]) expect(message).not.toContain(secret)
+  })
+
+  test("an ID that is not Alibaba Cloud's", () => {
+    const { message } = explain(byKey(stsError('InvalidAccessKeyId.NotFound', 'x')), situation({ ...KEY, 'access-key-id': 'AKIAEXAMPLE' }))
+    expect(message).toContain("does not look like one of Alibaba Cloud's")
+    expect(message).not.toContain('AKIAEXAMPLE')
+  })
+
+  test('a temporary one without its token', () => {
+    const refused = stsError('MissingSecurityToken', 'SecurityToken is mandatory for this action.')
+    expect(explain(byKey(refused), situation(KEY)).message).toMatchInlineSnapshot(`
+     "Could not assume acs:ram::1234567890123456:role/deploy: the key is a temporary one, and its security token is missing (MissingSecurityToken).
+
+     STS said: SecurityToken is mandatory for this action.
+
+     What it means:
+     A key whose ID begins with \`STS.\` works only together with the security token that it was issued with.
+
+     The key comes from the inputs \`access-key-id\` and \`access-key-secret\`.
+
+     What to do:
+     Give all three parts of the key: \`access-key-id\`, \`access-key-secret\` and \`security-token\`.
+
+     Details:
+       Call       AssumeRole at sts.cn-hangzhou.aliyuncs.com, status 403
+       Asked by   the access key
+       RequestId  4B2C6D1E-0001"
+    `)
+  })
+
+  test('a temporary one handed on without a role', () => {
+    const given = { 'access-key-id': 'STS.ExampleKeyId', 'access-key-secret': 'ExampleSecret', 'security-token': 'ExampleToken' }
+    const refused = stsError('InvalidSecurityToken.Expired', 'Specified SecurityToken is expired.', { call: 'GetCallerIdentity' })
+    const { message } = explain(refused, situation(given))
+    expect(message.split('\n')[0]).toBe(
+      'Could not get credentials: the session that the key belongs to has ended (InvalidSecurityToken.Expired).',
+    )
+    expect(message).toContain('Call       GetCallerIdentity at')
+  })
+})
+
+describe('values that STS does not take', () => {
+  test('the duration', () => {
+    const refused = stsError('InvalidParameter.DurationSeconds', 'The Min/Max value of DurationSeconds is 15min/1hr.')
+    expect(explain(byKey(refused), situation({ ...KEY, 'role-duration-seconds': '7200' })).message).toMatchInlineSnapshot(`
+     "Could not assume acs:ram::1234567890123456:role/deploy: the role does not allow a session this long (InvalidParameter.DurationSeconds).
+
+     STS said: The Min/Max value of DurationSeconds is 15min/1hr.
+
+     What it means:
+     A session lasts from 900 seconds to the role's MaxSessionDuration, which is 3600 seconds unless someone has raised it (43200 at most).
+
+     \`role-duration-seconds\` is 7200; the MaxSessionDuration of acs:ram::1234567890123456:role/deploy is what limits it.
+
+     What to do:
+     Ask for less with \`role-duration-seconds\`, or raise the maximum of the role: in the RAM console, or with \`aliyun ram UpdateRole --RoleName <role> --NewMaxSessionDuration <seconds>\`.
+
+     Details:
+       Call       AssumeRole at sts.cn-hangzhou.aliyuncs.com, status 403
+       Asked by   the access key
+       RequestId  4B2C6D1E-0001"
+    `)
+  })
+
+  test.each([
+    [1_023_000, "this machine's clock is 17 min 3 s behind"],
+    [-90_061_000, "this machine's clock is 1 d 1 h 1 min 1 s ahead"],
+    [-3_600_000, "this machine's clock is 1 h ahead"],
+    [400, "this machine's clock is right"],
+  ])('the clock, %d ms off', (clockSkewMs, words) => {
+    expect(explain(byKey(stsError('InvalidTimeStamp.Expired', 'x', { clockSkewMs })), situation(KEY)).message).toContain(words)
+  })
+
+  test.each([
+    ['InvalidParameter.RoleSessionName', "The session's name is GitHubActions-octo-org-octo-repo-1."],
+    ['InvalidParameter.PolicySize', '`inline-session-policy` has 34 bytes'],
+    ['InvalidParameter.ExternalId', '`role-external-id` is ticket-7.'],
+    ['InvalidParameter.SourceIdentity', '`source-identity` is alice.'],
+    ['InvalidParameter.RoleArn', `\`role-to-assume\` holds ${ROLE}.`],
+    ['InvalidApi.NotFound', 'The endpoint is sts.cn-hangzhou.aliyuncs.com, and `region` is cn-hangzhou.'],
+  ])('%s shows the value', (code, words) => {
+    const given = {
+      ...KEY,
+      region: 'cn-hangzhou',
+      'inline-session-policy': '{ "Version": "1", "Statement": ["é"] }',
+      'role-external-id': 'ticket-7',
+      'source-identity': 'alice',
+    }
+    expect(explain(byKey(stsError(code, 'x')), situation(given)).message).toContain(words)
+  })
+
+  test('an unknown code', () => {
+    const refused = stsError('Brand.New', 'Something happened.', { recommend: 'https://api.aliyun.com/troubleshoot?q=Brand.New' })
+    expect(explain(byKey(refused), situation(KEY)).message).toMatchInlineSnapshot(`
+     "Could not assume acs:ram::1234567890123456:role/deploy: STS refused (Brand.New).
+
+     STS said: Something happened.
+
+     What it means:
+     This code is not one that the step knows; STS's own words above are all there is.
+
+     Details:
+       Call       AssumeRole at sts.cn-hangzhou.aliyuncs.com, status 403
+       Asked by   the access key
+       RequestId  4B2C6D1E-0001
+       About it   https://api.aliyun.com/troubleshoot?q=Brand.New"
+    `)
+  })
+})
+
+describe('no OIDC token', () => {
+  const noIssuer = byToken(new OidcTokenError('no-issuer', 'no issuer'))
+  const told = (env: Readonly<Record<string, string>>, event?: unknown): string =>
+    explain(noIssuer, situation(OIDC, { run: githubRun(env), event })).message
+  const pullRequest = (head: unknown, base: unknown = { full_name: 'octo-org/octo-repo' }): object => ({
+    pull_request: { head: { repo: head }, base: { repo: base } },
+  })
+  const GITHUB = { GITHUB_SERVER_URL: 'https://github.com', GITHUB_EVENT_NAME: 'push' }
+  const PULL_REQUEST = { ...GITHUB, GITHUB_EVENT_NAME: 'pull_request' }
+
+  test('the permission is missing', () => {
+    expect(told(GITHUB)).toMatchInlineSnapshot(`
+     "Could not assume acs:ram::1234567890123456:role/deploy: the job has no permission to ask for an OIDC token (\`id-token: write\`).
+
+     What it means:
+     GitHub hands out OIDC tokens only to jobs that may write \`id-token\`. Without it the runner sets neither \`ACTIONS_ID_TOKEN_REQUEST_URL\` nor \`ACTIONS_ID_TOKEN_REQUEST_TOKEN\`.
+
+     What to do:
+     Add this to the job, or to the top of the workflow:
+
+       permissions:
+         id-token: write
+         contents: read
+
+     - \`permissions\` takes away every permission that it does not list, so \`contents: read\` (for \`actions/checkout\`) and whatever else the job uses must be there too.
+     - In a reusable workflow the job that calls it (\`uses: .../workflow.yml\`) must grant the permission as well.
+     - In a composite action it is the job that uses the action."
+    `)
+  })
+
+  test('the permission is missing, or the host is no GitHub', () => {
+    expect(told({ GITHUB_SERVER_URL: 'https://git.example:8443/x' })).toContain('git.example:8443 is not github.com.')
+    expect(told({ GITHUB_SERVER_URL: 'https://octo.ghe.com' })).not.toContain('is not github.com')
+    expect(told({})).not.toContain('is not github.com')
+  })
+
+  test("a fork's pull request", () => {
+    expect(told(PULL_REQUEST, pullRequest({ full_name: 'stranger/octo-repo', fork: true }))).toMatchInlineSnapshot(`
+     "Could not assume acs:ram::1234567890123456:role/deploy: this run belongs to a pull request from a fork, and GitHub gives those no OIDC token.
+
+     What it means:
+     The code of a fork is not the repository's own, so GitHub withholds OIDC tokens and secrets from it. No \`permissions\` change that.
+
+     What to do:
+     Let the job, or this step, pass over pull requests from forks:
+
+       if: github.event_name != 'pull_request' || github.event.pull_request.head.repo.full_name == github.repository
+
+     What needs Alibaba Cloud can run after the merge, on \`push\`."
+    `)
+  })
+
+  test.each<[string, Readonly<Record<string, string>>, unknown, boolean]>([
+    ['a fork that has been deleted', PULL_REQUEST, pullRequest(null), true],
+    ["a review of a fork's pull request", { ...GITHUB, GITHUB_EVENT_NAME: 'pull_request_review' }, pullRequest({ full_name: 's/r' }), true],
+    ['a fork without names', PULL_REQUEST, pullRequest({ fork: true }, {}), true],
+    ['the repository is a fork itself', PULL_REQUEST, pullRequest({ full_name: 'Octo-Org/octo-repo', fork: true }), false],
+    ['pull_request_target', { ...GITHUB, GITHUB_EVENT_NAME: 'pull_request_target' }, pullRequest({ full_name: 's/r' }), false],
+    ['another event', GITHUB, pullRequest({ full_name: 's/r' }), false],
+    ['no event', PULL_REQUEST, undefined, false],
+    ['a nonsense event', PULL_REQUEST, { pull_request: 'x' }, false],
+  ])("a fork's pull request or not: %s", (_name, env, event, fork) => {
+    expect(told(env, event).includes('a pull request from a fork')).toBe(fork)
+  })
+
+  test('Dependabot', () => {
+    const env = { ...PULL_REQUEST, GITHUB_ACTOR: 'dependabot[bot]' }
+    expect(told(env, pullRequest({ full_name: 'octo-org/octo-repo' }))).toMatchInlineSnapshot(`
+     "Could not assume acs:ram::1234567890123456:role/deploy: Dependabot started this run, and GitHub gives its runs no OIDC token.
+
+     What it means:
+     Runs that Dependabot starts are treated as those of a fork: no OIDC token, and none of the secrets of Actions.
+
+     What to do:
+     Let the job, or this step, pass over Dependabot's runs:
+
+       if: github.actor != 'dependabot[bot]'
+
+     Where the run needs Alibaba Cloud, give it an access key of a RAM user that may do little, as Dependabot secrets (Settings, Secrets and variables, Dependabot), in \`access-key-id\` and \`access-key-secret\`."
+    `)
+  })
+
+  test('a runner without an issuer', () => {
+    expect(told({ GITEA_ACTIONS: 'true', GITHUB_SERVER_URL: 'https://gitea.example' })).toMatchInlineSnapshot(`
+     "Could not assume acs:ram::1234567890123456:role/deploy: the runner is not GitHub's own (it works for gitea.example) and has no OIDC issuer.
+
+     What it means:
+     act, Gitea and Forgejo run GitHub's workflows. Where they set no \`ACTIONS_ID_TOKEN_REQUEST_URL\` they have no token to give, and \`permissions\` do not matter.
+
+     What to do:
+     - Use an access key: \`access-key-id\` and \`access-key-secret\`, in place of \`oidc-provider-arn\`.
+     - Or, where something else on the machine issues OIDC tokens, put one into a file and name it in \`oidc-token-file\`, beside \`oidc-provider-arn\`."
+    `)
+    expect(told({ ...GITHUB, ACT: 'true' })).toContain("the runner is not GitHub's own (act, for one)")
+  })
+
+  test.each([
+    [401, 'does not accept the request token'],
+    [403, 'does not let it have a token'],
+    [400, 'does not take the request as it is'],
+  ])('the issuer refuses with %d', (status, words) => {
+    const error = new OidcTokenError('refused', `The OIDC issuer i.example refused to issue a token (status ${status})`, { status })
+    const { message } = explain(byToken(error), situation(OIDC))
+    expect(message).toContain(`(status ${status})`)
+    expect(message).toContain(words)
+  })
+
+  test('the token file', () => {
+    const error = new OidcTokenError('file', 'oidc-token-file: /run/token cannot be read (ENOENT)')
+    expect(explain(byToken(error), situation({ ...OIDC, 'oidc-token-file': '/run/token' })).message).toMatchInlineSnapshot(`
+     "Could not assume acs:ram::1234567890123456:role/deploy: the token file /run/token cannot be read (ENOENT).
+
+     What to do:
+     - See that \`oidc-token-file\` names the file as this job sees it: a job in a container has other paths than its host.
+     - See that whatever writes the file has run before this step, that it writes the JWT alone, and that the runner's user may read it.
+     - In ACK the file is there only in pods to which RRSA is injected: \`/var/run/secrets/ack.alibabacloud.com/rrsa-tokens/token\`."
+    `)
+  })
+})
+
+describe('no usable answer', () => {
+  const told = (
+    fault: TransportFault,
+    message: string,
+    given: Readonly<Record<string, string>> = OIDC,
+    host?: string,
+    proxy?: string,
+  ): string => {
+    const { endpoint } = inputs(given)
+    return explain(byToken(new TransportError(fault, host ?? endpoint.host, message, { proxy })), situation(given)).message
+  }
+  const GLOBAL = { 'role-to-assume': ROLE, 'oidc-provider-arn': PROVIDER }
+
+  test('TLS', () => {
+    expect(told('tls', 'no trusted TLS connection (SELF_SIGNED_CERT_IN_CHAIN)')).toMatchInlineSnapshot(`
+     "Could not assume acs:ram::1234567890123456:role/deploy: the certificate of sts.cn-hangzhou.aliyuncs.com is not one that this machine trusts.
+
+     What happened: sts.cn-hangzhou.aliyuncs.com: no trusted TLS connection (SELF_SIGNED_CERT_IN_CHAIN)
+
+     What it means:
+     Most likely a proxy on the way inspects TLS and shows a certificate of its own CA, which Node does not know. Node does not look into the system's store of CAs.
+
+     What to do:
+     - Put the CA's certificate (PEM) on the runner and name it in \`NODE_EXTRA_CA_CERTS\`. It must be set before this step starts: for the job, or in the runner's own environment.
+     - Or ask the proxy's administrators not to inspect sts.cn-hangzhou.aliyuncs.com.
+
+     For example, in the job:
+
+       env:
+         NODE_EXTRA_CA_CERTS: /etc/ssl/certs/company-ca.pem"
+    `)
+  })
+
+  test.each([
+    ['ERR_TLS_CERT_ALTNAME_INVALID', 'is for another name'],
+    ['CERT_HAS_EXPIRED', 'More often than the certificate it is the clock'],
+    ['ERR_SSL_WRONG_VERSION_NUMBER', 'does not speak TLS as it should'],
+    ['UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'NODE_EXTRA_CA_CERTS'],
+  ])('TLS: %s', (code, words) => {
+    expect(told('tls', `no trusted TLS connection (${code})`)).toContain(words)
+  })
+
+  test('the proxy refuses', () => {
+    expect(told('proxy', 'the proxy wants authentication (407)', OIDC, undefined, 'proxy.example:3128')).toMatchInlineSnapshot(`
+     "Could not assume acs:ram::1234567890123456:role/deploy: the proxy proxy.example:3128 wants a user and a password.
+
+     What happened: sts.cn-hangzhou.aliyuncs.com (by the proxy proxy.example:3128): the proxy wants authentication (407)
+
+     What it means:
+     The proxy does not let us through to sts.cn-hangzhou.aliyuncs.com as we are (407).
+
+     What to do:
+     - Give the user and the password in the proxy's URL, reserved characters percent-encoded (\`@\` is \`%40\`): \`HTTPS_PROXY: http://user:password@host:port\`, the whole from a secret.
+     - Or let sts.cn-hangzhou.aliyuncs.com pass by the proxy: add it to \`NO_PROXY\`, where the network allows it."
+    `)
+  })
+
+  test('unreachable: what named the host', () => {
+    expect(told('unreachable', 'no such host name (ENOTFOUND)', { ...OIDC, region: 'cn-hangzho' })).toContain(
+      'follows from `region` (cn-hangzho)',
+    )
+    expect(told('unreachable', 'x', { ...OIDC, 'sts-endpoint': 'sts.example' })).toContain('follows from `sts-endpoint`')
+    expect(told('unreachable', 'x', { ...OIDC, 'sts-endpoint': 'sts-vpc.cn-hangzhou.aliyuncs.com' })).toContain(
+      'inside a VPC of its region only',
+    )
+    expect(told('unreachable', 'x', OIDC, 'issuer.example')).not.toMatch(/sts-endpoint|`region`/)
+    expect(told('unreachable', 'x', OIDC, undefined, 'proxy.example:3128')).toContain('The proxy proxy.example:3128 cannot be reached')
+  })
+
+  test.each(['unreachable', 'timeout', 'broken', 'status'] as const)('the global host from abroad: %s', (fault) => {
+    expect(told(fault, 'x', GLOBAL)).toContain('sts.aliyuncs.com lies in mainland China')
+    expect(told(fault, 'x')).not.toContain('mainland China')
+  })
+
+  test('an answer of something else', () => {
+    expect(told('redirect', 'AssumeRole: a redirect (307)')).toContain('answered with a redirect')
+    expect(told('nonsense', 'AssumeRole: status 200 with a body that is not JSON')).toContain("a proxy's log-in or blocking page")
+  })
+
+  test('given up for time', () => {
+    const cause = new TransportError('timeout', 'sts.aliyuncs.com', 'no answer within 10.0 s')
+    const failure = byToken(new GaveUp('AssumeRoleWithOIDC', 4, 51_240, 'deadline', 'time', cause))
+    expect(explain(failure, situation(GLOBAL)).message).toMatchInlineSnapshot(`
+     "Could not assume acs:ram::1234567890123456:role/deploy: sts.aliyuncs.com did not answer in time, after 4 attempts in 51.2 s.
+
+     \`timeout-seconds\` (60 for the whole step) left no time for another attempt at AssumeRoleWithOIDC. Of the last one:
+
+     What happened: sts.aliyuncs.com: no answer within 10.0 s
+
+     What it means:
+     A firewall that drops packets looks like this, and so does a long or crowded way to the host.
+
+     What to do:
+     - sts.aliyuncs.com lies in mainland China, and from abroad many calls to it fail. Give \`region\` (a near one, such as \`ap-southeast-1\` or \`eu-central-1\`): STS is then asked there. The credentials hold everywhere.
+     - Where the network asks for a proxy, set \`HTTPS_PROXY\` for the job. Otherwise let the runner through to sts.aliyuncs.com, port 443.
+     - A single call has 10 s; the whole step has \`timeout-seconds\` (60)."
+    `)
+  })
+
+  test('given up for attempts', () => {
+    const failure = byKey(
+      new GaveUp(
+        'AssumeRole',
+        5,
+        12_345,
+        'attempts',
+        'attempts',
+        stsError('Throttling.User', 'Request was denied due to user flow control.'),
+      ),
+    )
+    expect(explain(failure, situation(KEY)).message).toMatchInlineSnapshot(`
+     "Could not assume acs:ram::1234567890123456:role/deploy: STS is throttling this account (Throttling.User), after 5 attempts in 12.3 s.
+
+     AssumeRole was tried as often as \`retry-max-attempts\` allows (5). Of the last attempt:
+
+     STS said: Request was denied due to user flow control.
+
+     What it means:
+     STS answers 100 AssumeRole calls a second for the whole account; every job, tool and service of the account shares them.
+
+     What to do:
+     Run the job again. If it comes back, start fewer jobs at the same moment (a matrix with \`max-parallel\`, schedules that are not all on the hour), or raise \`retry-max-attempts\` and \`timeout-seconds\`.
+
+     Details:
+       Call       AssumeRole at sts.cn-hangzhou.aliyuncs.com, status 403
+       Asked by   the access key
+       RequestId  4B2C6D1E-0001"
+    `)
+  })
+
+  test('without a role, and of one attempt', () => {
+    const cause = new TransportError('status', '100.100.100.200', 'the metadata service answered with status 503')
+    const failure = new GaveUp('metadata request', 1, 80, 'attempts', 'attempts', cause)
+    const [first] = explain(failure, situation({ 'credential-source': 'ecs-ram-role', 'role-to-assume': ROLE })).message.split('\n')
+    expect(first).toBe('Could not get credentials: 100.100.100.200 is too busy or has a fault of its own, after 1 attempt in 0.1 s.')
+  })
+})
+
+describe('errors of other kinds', () => {
+  test('keep their message', () => {
+    const faults = new InputFaults(['region: got "x". Accepted: y.', 'profile: got "z". Accepted: w.'])
+    expect(explain(faults, situation(OIDC)).message).toBe(faults.message)
+    expect(explain(faults, situation(OIDC)).summary).toBe(`\`\`\`text\n${faults.message}\n\`\`\`\n`)
+    expect(explain('a string', situation(OIDC)).message).toBe('a string')
+  })
+
+  test.each([[undefined], [null], [42], [Object.create(null)], [Symbol('x')], [{ stack: 'secret' }]])(
+    'nothing of a thrown %p is opened',
+    (thrown) => {
+      const { message } = explain(thrown, situation(OIDC))
+      expect(message).toMatch(/^an unexpected (undefined|null|number|object|symbol) was thrown$/)
+    },
+  )
+
+  test('name the role that they kept from being assumed', () => {
+    expect(explain(byToken(new Error('It broke.')), situation(OIDC)).message).toBe(`Could not assume ${ROLE}: It broke.`)
+  })
+
+  test('cannot give the runner a command, nor the summary markup', () => {
+    const { message, summary } = explain(
+      new Error('x\n::set-env name=a::b\r\n  ::stop-commands::x\n##[command]\u0007\n```\n<img>'),
+      situation(OIDC),
+    )
+    expect(message).toBe('x\n\\u{3a}:set-env name=a::b\n  \\u{3a}:stop-commands::x\n##\\u005bcommand]\\u{7}\n```\n<img>')
+    expect(summary.startsWith('````text\n')).toBe(true)
+    expect(summary.endsWith('\n````\n')).toBe(true)
+  })
+})

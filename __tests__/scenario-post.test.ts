@@ -1,0 +1,179 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
+import { NODES, startJob, type Job, type JobOptions } from './job.js'
+import { ACCOUNT, startWorld, type World } from './world.js'
+
+let world: World
+let job: Job
+
+beforeAll(async () => {
+  world = await startWorld()
+})
+afterAll(async () => {
+  await world.standIn.close()
+})
+afterEach(() => {
+  job.remove()
+  world.standIn.forget()
+  world.standIn.sts.clearFaults()
+})
+
+/** A developer's own file: another indentation, unknown keys, a number that no JavaScript number holds. */
+const USERS_FILE = `{
+  "current": "mine",
+  "profiles": [
+    {"name": "mine", "mode": "AK", "access_key_id": "LTAIusersOwnKey00001", "access_key_secret": "usersOwnSecret000001", "region_id": "cn-beijing"},
+    {"name": "ci", "mode": "RamRoleArn", "ram_role_arn": "acs:ram::1:role/\\u0041", "future_key": [1.50, {"a": null}]}
+  ],
+  "meta_path": "", "unknown": {"z": 12345678901234567890, "a": 1.50}
+}
+`
+
+describe.each(NODES)('on %s', (node) => {
+  const newJob = (options: Partial<JobOptions> = {}): Job => (job = startJob({ standIn: world.standIn, node, ...options }))
+  const writeUsersFile = (): void => {
+    mkdirSync(dirname(job.configFile))
+    writeFileSync(job.configFile, USERS_FILE)
+  }
+  const folder = (): string[] => (existsSync(dirname(job.configFile)) ? readdirSync(dirname(job.configFile)).sort() : [])
+
+  test('puts the variables back to what they held, and to nothing where there was nothing', async () => {
+    newJob({ env: { ALIBABA_CLOUD_REGION_ID: 'eu-central-1', ALICLOUD_SECRET_KEY: 'an earlier secret', OSS_REGION: 'kept' } })
+    const main = await job.main(world.byKey)
+    expect(main.masks).toContain('an earlier secret')
+    const [post] = await job.posts()
+    expect(post?.exitCode).toBe(0)
+    expect(post?.log).toBe('Put back what 13 variables held before.\n')
+    expect(post?.env.get('ALIBABA_CLOUD_REGION_ID')).toBe('eu-central-1')
+    expect(post?.env.get('ALICLOUD_SECRET_KEY')).toBe('an earlier secret')
+    expect([...(post?.env.keys() ?? [])]).toEqual([...main.env.keys()])
+    expect([...(post?.env ?? [])].filter(([, value]) => value !== '')).toHaveLength(2)
+    expect(world.standIn.requests).toHaveLength(1)
+  })
+
+  test('removes the file that main made', async () => {
+    newJob()
+    await job.main({ ...world.byKey, profile: 'ci' })
+    expect(folder()).toEqual(['config.json', 'config.json.ci-record'])
+    const [post] = await job.posts()
+    expect(post?.warnings).toEqual([])
+    expect(folder()).toEqual([])
+  })
+
+  test.each([
+    ['a new profile, made current', { profile: 'new' }],
+    ['a new profile beside the current one', { profile: 'new', 'set-current-profile': 'false' }],
+    ['a profile in the place of another', { profile: 'ci' }],
+    ["a profile in the current one's place", { profile: 'mine' }],
+  ] as const)('%s: the file is back to the byte', async (_, inputs) => {
+    newJob()
+    writeUsersFile()
+    const main = await job.main({ ...world.byKey, ...inputs })
+    const written = readFileSync(job.configFile, 'utf8')
+    expect(main.exitCode).toBe(0)
+    expect(written).not.toBe(USERS_FILE)
+    expect(written).toContain('"unknown": {"z": 12345678901234567890, "a": 1.50}')
+    expect(JSON.parse(written)).toMatchObject({ current: 'set-current-profile' in inputs ? 'mine' : inputs.profile })
+    await job.posts()
+    expect(readFileSync(job.configFile, 'utf8')).toBe(USERS_FILE)
+    expect(folder()).toEqual(['config.json'])
+  })
+
+  test('two steps in one job unwind to the state before the first', async () => {
+    newJob({ env: { ALICLOUD_REGION: 'cn-beijing' } })
+    writeUsersFile()
+    const first = await job.main({ ...world.byKey, profile: 'ci' })
+    const second = await job.main({ ...world.byOidc, profile: 'ci', region: 'cn-shanghai' })
+    const third = await job.main({ ...world.byOidc, profile: 'other', 'export-for': 'oss' })
+    expect([first, second, third].map(({ exitCode }) => exitCode)).toEqual([0, 0, 0])
+    expect(job.env.get('ALICLOUD_REGION')).toBe('cn-hangzhou')
+    const ids = [first, second, third].map(({ env }) => env.get('ALICLOUD_ACCESS_KEY'))
+    const posts = await job.posts()
+    expect(posts.map(({ env }) => env.get('ALICLOUD_ACCESS_KEY'))).toEqual([ids[1], ids[0], ''])
+    expect(job.env.get('ALICLOUD_REGION')).toBe('cn-beijing')
+    expect(job.env.get('OSS_ACCESS_KEY_ID')).toBe('')
+    expect(readFileSync(job.configFile, 'utf8')).toBe(USERS_FILE)
+    expect(folder()).toEqual(['config.json'])
+  })
+
+  test('cleanup: false leaves everything, and says so', async () => {
+    newJob()
+    const main = await job.main({ ...world.byKey, profile: 'ci', cleanup: 'false' })
+    expect(main.log).toContain('After the job: everything stays (cleanup: false).')
+    const [post] = await job.posts()
+    expect(post?.log).toBe('cleanup is false: variables and profile stay as they are.\n')
+    expect(post?.env.size).toBe(0)
+    expect(folder()).toEqual(['config.json'])
+    expect(JSON.parse(readFileSync(job.configFile, 'utf8'))).toMatchObject({ profiles: [{ name: 'ci', mode: 'StsToken' }] })
+  })
+
+  test('goes by the record: HOME and the inputs may be others by now', async () => {
+    newJob()
+    await job.main({ ...world.byKey, profile: 'ci' })
+    const [post] = await job.posts({ HOME: '/nonexistent', INPUT_PROFILE: 'mine', INPUT_CLEANUP: 'false' })
+    expect(post?.exitCode).toBe(0)
+    expect(folder()).toEqual([])
+  })
+
+  test('after a main that failed at its inputs there is nothing to do', async () => {
+    newJob()
+    await job.main({ ...world.byKey, 'role-to-assume': 'x' })
+    const [post] = await job.posts()
+    expect([post?.exitCode, post?.log]).toEqual([0, 'Nothing to take back: the step ended before it handed anything on.\n'])
+    expect(post?.env.size).toBe(0)
+  })
+
+  test('after a main that could not write its outputs no variable was touched, and none is', async () => {
+    newJob()
+    const main = await job.main({ ...world.byKey, profile: 'ci' }, { GITHUB_OUTPUT: '/dev/full' })
+    expect(main.exitCode).toBe(1)
+    expect(main.errors).toEqual([expect.stringContaining('ENOSPC')])
+    expect(main.env.size).toBe(0)
+    expect(folder()).toEqual([])
+    const [post] = await job.posts()
+    expect([post?.exitCode, post?.env.size]).toEqual([0, 0])
+  })
+
+  test.each([
+    ['a record of another version', '{"version":2,"cleanup":true,"variables":{"PATH":"x"}}'],
+    ['a record that is not JSON', '{'],
+    ['a record of other shapes', '{"version":1,"cleanup":true,"variables":{"PATH":1}}'],
+  ])('%s is not acted upon', async (_, record) => {
+    newJob()
+    await job.main({ ...world.byKey, 'role-to-assume': 'x' })
+    const [post] = await job.posts({ STATE_record: record })
+    expect([post?.exitCode, post?.env.size]).toEqual([0, 0])
+    expect(post?.log).toMatch(/^Nothing to take back/)
+  })
+
+  test('what someone else has changed since stays, and the job does not fail', async () => {
+    newJob()
+    writeUsersFile()
+    await job.main({ ...world.byKey, profile: 'ci' })
+    const others = readFileSync(job.configFile, 'utf8')
+      .replace(/"sts_token": *"[^"]*"/, '"sts_token": "another"')
+      .replaceAll('STS.', 'STS.x')
+    writeFileSync(job.configFile, others)
+    const [post] = await job.posts()
+    expect(post?.exitCode).toBe(0)
+    expect(readFileSync(job.configFile, 'utf8')).toBe(others.replace('"current": "ci"', '"current": "mine"'))
+  })
+
+  test('a second post, and a post without a home, are harmless', async () => {
+    newJob()
+    const main = await job.main({ ...world.byKey, profile: 'ci' })
+    await job.posts()
+    rmSync(job.home, { recursive: true })
+    await job.main({ ...world.byKey, 'role-to-assume': 'x' })
+    const [post] = await job.posts({ STATE_record: main.state.get('record') ?? '' })
+    expect([post?.exitCode, post?.warnings]).toEqual([0, []])
+    expect(existsSync(job.home)).toBe(false)
+  })
+
+  test('the account is not in the way of a job output unless it was asked to be hidden', async () => {
+    newJob()
+    const main = await job.main(world.byKey)
+    expect(main.masks.filter((mask) => ACCOUNT.includes(mask) || (main.outputs.get('arn') ?? '').includes(mask))).toEqual([])
+  })
+})
