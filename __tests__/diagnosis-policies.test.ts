@@ -190,6 +190,7 @@ describe('whatever the claims are', () => {
             { 'oidc:iss': [iss], 'oidc:aud': aud, 'oidc:sub': [sub], ...context },
           )
         expect(verdict({})).toBe('Allow')
+        for (const one of aud) expect(verdict({ 'oidc:aud': [one] })).toBe('Allow')
         expect(verdict({ 'oidc:sub': [`${sub}x`] })).toBe('ImplicitDeny')
         expect(verdict({ 'oidc:iss': [`${iss}x`] })).toBe('ImplicitDeny')
         expect(verdict({ 'oidc:aud': [`${aud.join('')}x`] })).toBe('ImplicitDeny')

@@ -253,7 +253,7 @@ export async function live({ file: initial, steps }: Life, undisturbed: boolean)
     }
     // A run that stays takes over others' claims to `current` last of all.
     if (died && !step.cleanup) model.currentIsOpen = true
-    if (!step.cleanup) claimTwice(step.name)
+    if (!step.cleanup) claim(step.name)
     model.push(step.name, { by, text: step.cleanup ? undefined : entryText(disk.config ?? '', step.name) })
     if (step.setCurrent || makes) model.current.push({ by, name: step.name })
   }
@@ -297,7 +297,7 @@ export async function live({ file: initial, steps }: Life, undisturbed: boolean)
       case 'add':
       case 'rekey':
         if ((entry === undefined) !== (edit === 'add')) return
-        claimTwice(name)
+        claim(name)
         if (entry === undefined) disk.config = splice(text, { start: profiles.start + 1, end: profiles.start + 1 }, `${users},`)
         else disk.config = splice(text, entry, users)
         model.push(name, { by: 'user', text: users })
@@ -312,7 +312,7 @@ export async function live({ file: initial, steps }: Life, undisturbed: boolean)
       case 'delete': {
         if (entry === undefined || model.shadows.length > 0 || entries.length === 1) return
         const fallback = entries.find((candidate) => candidate !== entry)?.name ?? ''
-        claimTwice(name)
+        claim(name)
         disk.config = removeEntry(config, entry)
         model.push(name, { by: 'user', text: undefined })
         if (config.currentName === name) pointTo(fallback)
@@ -340,9 +340,9 @@ export async function live({ file: initial, steps }: Life, undisturbed: boolean)
     }
   }
 
-  // Of several runs that made the same name current, whose it is can be told only by their entries.
-  const claimTwice = (name: string): void => {
-    if (disk.recorded().filter(({ profile, moved }) => moved !== undefined && profile === name).length > 1) model.currentIsOpen = true
+  // Who replaces or deletes a profile that a run made current, may as well have meant to leave it current.
+  const claim = (name: string): void => {
+    if (disk.recorded().some(({ profile, moved }) => moved !== undefined && profile === name)) model.currentIsOpen = true
   }
 
   const pointTo = (name: string): void => {

@@ -128,7 +128,7 @@ describe.each(NODES)('on %s', (node) => {
     const main = await job.main(world.byOidc)
     expect(main.exitCode).toBe(0)
     expect(actions()).toEqual(['IdToken', 'AssumeRoleWithOIDC', 'IdToken', 'AssumeRoleWithOIDC'])
-    const tokens = world.standIn.requests.map(({ form }) => form['OIDCToken']).filter((token) => token !== undefined)
+    const tokens = world.standIn.requests.map(({ form }) => form.OIDCToken).filter((token) => token !== undefined)
     expect(new Set(tokens).size).toBe(2)
     expect(main.masks).toEqual(expect.arrayContaining(tokens))
 

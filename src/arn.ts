@@ -20,8 +20,8 @@ export function parseArn(text: string): Arn | undefined {
   return { service: service === 'sts' ? 'sts' : 'ram', accountId, type, resource: resource ?? '' }
 }
 
-/** `acs:ram::<account>:role/<name>`, the name of 1 to 64 letters, digits, `.`, `-`, `_` (RAM's CreateRole; STS's AssumeRole). */
-export const ROLE_ARN = /^acs:ram::\d+:role\/[A-Za-z0-9._-]{1,64}$/
+/** `acs:ram::<account>:role/<name>`, the name of 1 to 64 letters, digits, `.`, `-` (RAM's CreateRole; STS's AssumeRole). */
+export const ROLE_ARN = /^acs:ram::\d+:role\/[A-Za-z0-9.-]{1,64}$/
 
 /** `acs:ram::<account>:oidc-provider/<name>` (RAM's CreateOIDCProvider). */
 export const OIDC_PROVIDER_ARN = /^acs:ram::\d+:oidc-provider\/[A-Za-z0-9._-]{1,128}$/

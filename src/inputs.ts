@@ -2,6 +2,7 @@
 import { OIDC_PROVIDER_ARN, ROLE_ARN } from './arn.js'
 import type { AccessKey } from './credentials.js'
 import { sanitisedSessionName } from './role-session-name.js'
+import { withoutSecrets } from './secrets.js'
 import { chooseSource, CREDENTIAL_SOURCES, type CredentialSource } from './source/choose.js'
 import { endpointOf } from './sts/endpoint.js'
 
@@ -129,14 +130,13 @@ export function parseInputs(raw: Given, context: InputContext): Inputs {
     faults.push(`${input}: ${problem}. Accepted: ${accepted}.`)
     return undefined
   }
-  const { got, list, flag, wholeNumber, matching } = readers(given, fault)
+  const { quoted, got, list, flag, wholeNumber, matching } = readers(given, fault)
 
-  const region = matching('region', /^[a-z0-9-]+$/, 'a region ID such as cn-hangzhou: lower-case letters, digits and hyphens')
-  const roles = list('role-to-assume')
-  for (const role of roles.filter((arn) => !ROLE_ARN.test(arn))) {
-    fault('role-to-assume', `got ${quoted(role)}`, 'acs:ram::<account ID>:role/<role name>, one or several')
-  }
+  // A label of a host name: the STS endpoint is made of it.
+  const region = matching('region', /^(?=.{1,63}$)[a-z0-9]+(-[a-z0-9]+)*$/, 'a region ID such as cn-hangzhou')
+  const roles = list('role-to-assume', ROLE_ARN, 'acs:ram::<account ID>:role/<role name>, one or several')
 
+  const chaining = flag('role-chaining') ?? false
   const explicit = given('credential-source')
   const explicitSource = CREDENTIAL_SOURCES.find((name) => name === explicit)
   const choice =
@@ -144,9 +144,10 @@ export function parseInputs(raw: Given, context: InputContext): Inputs {
       ? { input: 'credential-source', fault: got('credential-source'), accepted: CREDENTIAL_SOURCES.join(', ') }
       : chooseSource({
           explicit: explicitSource,
-          oidc: given('oidc-provider-arn') !== undefined || given('oidc-token-file') !== undefined,
+          provider: given('oidc-provider-arn') !== undefined,
+          tokenFile: given('oidc-token-file') !== undefined,
           key: SECRET_INPUTS.some((name) => given(name) !== undefined),
-          chaining: flag('role-chaining') ?? false,
+          chaining,
         })
   const kind = 'source' in choice ? choice.source : undefined
   if ('fault' in choice) faults.push(`${choice.input}: ${choice.fault}. Accepted: ${choice.accepted}.`)
@@ -157,9 +158,9 @@ export function parseInputs(raw: Given, context: InputContext): Inputs {
   if (key?.accessKeyId.startsWith('STS.') === true && key.securityToken === undefined) {
     fault(keyInput, 'a temporary key (its ID begins with "STS.") without its security token', 'the three parts of the key together')
   }
-  if (roles.length === 0 && kind === 'oidc')
-    fault('role-to-assume', 'nothing given', 'the ARN of the role that the OIDC token is exchanged for')
-  if (roles.length === 0 && key !== undefined && key.securityToken === undefined && !key.accessKeyId.startsWith('STS.')) {
+  const noRole = given('role-to-assume') === undefined
+  if (noRole && kind === 'oidc') fault('role-to-assume', 'nothing given', 'the ARN of the role that the OIDC token is exchanged for')
+  if (noRole && key !== undefined && key.securityToken === undefined && !key.accessKeyId.startsWith('STS.')) {
     fault(
       'role-to-assume',
       'nothing given beside a long-lived access key',
@@ -170,16 +171,10 @@ export function parseInputs(raw: Given, context: InputContext): Inputs {
   const session = sessionWishes({ given, fault, matching, wholeNumber, got }, context, roles, kind)
 
   const exportVariables = flag('export-environment-variables') ?? true
-  const exportFor = list('export-for').flatMap((name) => {
-    const target = EXPORT_TARGETS.find((known) => known === name)
-    return target ?? fault('export-for', `got ${quoted(name)}`, `${EXPORT_TARGETS.join(', ')}, one or several`) ?? []
-  })
+  const exportNames = list('export-for', new RegExp(`^(${EXPORT_TARGETS.join('|')})$`), `${EXPORT_TARGETS.join(', ')}, one or several`)
+  const exportFor = EXPORT_TARGETS.filter((target) => exportNames.includes(target))
   if (!exportVariables && given('export-for') !== undefined) {
-    fault(
-      'export-for',
-      `got ${quoted(given('export-for'))} while export-environment-variables is false`,
-      'export-for only where variables are exported',
-    )
+    fault('export-for', `${got('export-for')} while export-environment-variables is false`, 'export-for only where variables are exported')
   }
 
   const profileName = given('profile')
@@ -190,17 +185,14 @@ export function parseInputs(raw: Given, context: InputContext): Inputs {
   }
   const setCurrent = flag('set-current-profile') ?? true
 
-  const allowedAccountIds = list('allowed-account-ids')
-  for (const id of allowedAccountIds.filter((text) => !/^\d+$/.test(text))) {
-    fault('allowed-account-ids', `got ${quoted(id)}`, 'account IDs, digits only, separated by commas or white space')
-  }
+  const allowedAccountIds = list('allowed-account-ids', /^\d+$/, 'account IDs, digits only, separated by commas or white space')
 
   const maxAttempts = wholeNumber('retry-max-attempts', 1, 20, 'attempts')
   const timeoutSeconds = wholeNumber('timeout-seconds', 1, 3600, 'seconds')
   const outputCredentials = flag('output-credentials') ?? false
   const maskAccountId = flag('mask-account-id') ?? false
   const cleanup = flag('cleanup') ?? true
-  const endpoint = given('sts-endpoint') === undefined ? endpointOf(region) : stsEndpoint(given, fault)
+  const endpoint = given('sts-endpoint') === undefined ? endpointOf(region) : stsEndpoint(given('sts-endpoint') ?? '', quoted, fault)
 
   faults.push(...context.otherFaults)
   if (
@@ -223,7 +215,7 @@ export function parseInputs(raw: Given, context: InputContext): Inputs {
     maxAttempts,
     timeoutSeconds,
     exportVariables,
-    exportFor: [...new Set(exportFor)],
+    exportFor,
     outputCredentials,
     maskAccountId,
     profile: profileName === undefined ? undefined : { name: profileName, setCurrent },
@@ -237,14 +229,25 @@ type Readers = ReturnType<typeof readers>
 
 /** The shapes that several inputs share. Each reader tells its own faults and gives undefined for them. */
 function readers(given: Given, fault: TellFault) {
-  const got = (name: InputName): string => `got ${quoted(given(name))}`
+  const secrets = SECRET_INPUTS.map(given)
+  // Before it is cut: a part of a secret would not be recognised any more.
+  const quoted = (text: string): string => {
+    const shown = withoutSecrets(text, secrets)
+    return `got ${JSON.stringify(shown.length > 120 ? `${shown.slice(0, 120)}...` : shown)}`
+  }
+  const got = (name: InputName): string => quoted(given(name) ?? '')
   return {
+    quoted,
     got,
-    /** Items between white space and commas. */
-    list: (name: InputName): string[] =>
-      given(name)
-        ?.split(/[\s,]+/)
-        .filter((item) => item !== '') ?? [],
+    /** Items between white space and commas. What holds none, such as two empty variables joined by a comma, is not an absent input. */
+    list: (name: InputName, rule: RegExp, accepted: string): string[] => {
+      const text = given(name)
+      if (text === undefined) return []
+      const items = text.split(/[\s,]+/).filter((item) => item !== '')
+      if (items.length === 0) fault(name, got(name), accepted)
+      for (const item of items.filter((each) => !rule.test(each))) fault(name, quoted(item), accepted)
+      return items
+    },
     /** A boolean of YAML 1.2's core schema. */
     flag: (name: InputName): boolean | undefined => {
       const value = given(name) ?? (name in DEFAULTS ? DEFAULTS[name as keyof typeof DEFAULTS] : undefined)
@@ -262,12 +265,6 @@ function readers(given: Given, fault: TellFault) {
       return value === undefined || rule.test(value) ? value : fault(name, got(name), accepted)
     },
   }
-}
-
-/** What was given, short and on one line. */
-function quoted(text: string | undefined): string {
-  const shown = text ?? ''
-  return JSON.stringify(shown.length > 120 ? `${shown.slice(0, 120)}...` : shown)
 }
 
 /** Keys and tokens are ASCII without white space; anything else was pasted wrongly, and could not travel in a header. */
@@ -334,7 +331,7 @@ function sessionWishes(
   roles: readonly string[],
   kind: CredentialSource | undefined,
 ): SessionWishes | undefined {
-  if (roles.length === 0 && kind !== undefined && kind !== 'oidc') {
+  if (given('role-to-assume') === undefined && kind !== undefined && kind !== 'oidc') {
     for (const name of ROLE_ONLY) {
       if (given(name) !== undefined)
         fault(name, 'given without role-to-assume', `${name} only where a role is assumed; credentials that are handed on stay as they are`)
@@ -358,11 +355,7 @@ function sessionWishes(
       'role-external-id only where the last role is assumed with a key or from another role',
     )
   }
-  const sourceIdentity = matching(
-    'source-identity',
-    /^(?!(acs|aliyun|alibabacloud):)[\w+=,.@-]{2,64}$/,
-    '2 to 64 letters, digits and _ + = , . @ -',
-  )
+  const sourceIdentity = matching('source-identity', /^[\w+=,.@-]{2,64}$/, '2 to 64 letters, digits and _ + = , . @ -')
   if (onlyOidc && given('source-identity') !== undefined) {
     fault(
       'source-identity',
@@ -370,48 +363,46 @@ function sessionWishes(
       'source-identity only where a role is assumed with a key or from another role',
     )
   }
-  const policy = sessionPolicy(given('inline-session-policy'), fault)
+  const policy = sessionPolicy(given('inline-session-policy'), got('inline-session-policy'), fault)
   return duration === undefined ? undefined : { durationSeconds: duration, roleSessionName, externalId, sourceIdentity, policy }
 }
 
-/** Minified; AssumeRole's Policy is 1 to 2048 characters of JSON in RAM's policy language, version 1. */
-function sessionPolicy(text: string | undefined, fault: TellFault): string | undefined {
+/** Without white space; AssumeRole's Policy is 1 to 2048 characters of JSON in RAM's policy language, version 1. */
+function sessionPolicy(text: string | undefined, got: string, fault: TellFault): string | undefined {
   if (text === undefined) return undefined
-  const accepted = 'a RAM policy: a JSON object with "Version": "1" and "Statement"'
+  const refuse = (problem: string): undefined =>
+    fault('inline-session-policy', problem, 'a RAM policy: a JSON object with "Version": "1" and "Statement"')
   let policy: unknown
   try {
     policy = JSON.parse(text)
   } catch {
-    return fault('inline-session-policy', `got ${quoted(text)}, which is not JSON`, accepted)
+    return refuse(`${got}, which is not JSON`)
   }
-  if (typeof policy !== 'object' || policy === null || Array.isArray(policy))
-    return fault('inline-session-policy', `got ${quoted(text)}`, accepted)
-  if (!('Version' in policy) || policy.Version !== '1')
-    return fault('inline-session-policy', `got ${quoted(text)}, whose Version is not "1"`, accepted)
-  if (!('Statement' in policy)) return fault('inline-session-policy', `got ${quoted(text)}, without a Statement`, accepted)
-  const minified = JSON.stringify(policy)
+  if (typeof policy !== 'object' || policy === null || Array.isArray(policy)) return refuse(got)
+  if (!('Version' in policy) || policy.Version !== '1') return refuse(`${got}, whose Version is not "1"`)
+  if (!('Statement' in policy)) return refuse(`${got}, without a Statement`)
+  // Not JSON.stringify(policy): what RAM reads must be what was written, long numbers and repeated names too.
+  const minified = text.replace(/("(?:[^"\\]|\\.)*")|\s+/g, '$1')
   return minified.length <= 2048
     ? minified
     : fault('inline-session-policy', `${minified.length} characters after white space is taken out`, 'at most 2048 characters')
 }
 
+const HOST = /^([a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*|\[[0-9a-f:.]+\])$/
+const LOOPBACK = /^(127(\.\d+){3}|\[::1\]|localhost)$/
+
 /** The URL of the STS host to call. */
-function stsEndpoint(given: Given, fault: TellFault): URL | undefined {
-  const text = given('sts-endpoint') ?? ''
-  const refuse = (): undefined =>
-    fault(
-      'sts-endpoint',
-      `got ${quoted(text.replace(/\/\/[^/]*@/, '//***@'))}`,
-      'a host such as sts.cn-hangzhou.aliyuncs.com, or its https URL without path, query and user; http only for a loopback address',
-    )
-  const written = text.includes('://') ? text : `https://${text}`
-  if (!URL.canParse(written)) return refuse()
-  const url = new URL(written)
-  const bare = url.pathname === '/' && url.search === '' && url.hash === '' && url.username === '' && url.password === ''
-  const host = /^([a-z0-9.-]+|\[[0-9a-f:.]+\])$/.test(url.hostname)
-  const loopback = /^(127(\.\d+){3}|\[::1\]|localhost)$/.test(url.hostname)
-  const scheme = url.protocol === 'https:' || (url.protocol === 'http:' && loopback)
-  // URL forgives what a name in a workflow should not hold.
-  const plain = !/[\s\\?#@]/.test(text)
-  return bare && host && scheme && plain ? url : refuse()
+function stsEndpoint(text: string, quoted: Readers['quoted'], fault: TellFault): URL | undefined {
+  const [, scheme = 'https', host = '', port = ''] = /^(?:(https?):\/\/)?(\[[^\]]*\]|[^:]*)(:\d+)?\/?$/i.exec(text) ?? []
+  const name = host.toLowerCase()
+  const written = `${scheme}://${name}${port}`
+  const url = HOST.test(name) && URL.canParse(written) ? new URL(written) : undefined
+  // URL makes 127.0.0.1 of 127.1 and 0x7f000001: what is called must be what is read.
+  if (url?.hostname === name && (url.protocol === 'https:' || LOOPBACK.test(name))) return url
+  return fault(
+    'sts-endpoint',
+    // A user and a password may stand before an @.
+    quoted(text.replace(/^.*@/s, '***@')),
+    'a host such as sts.cn-hangzhou.aliyuncs.com, or its https URL without path, query and user; http only for a loopback address',
+  )
 }

@@ -18,72 +18,81 @@ type Environment = Readonly<Record<string, string | undefined>>
 /** In the CLI's order. */
 const PROFILE_VARIABLES = ['ALIBABACLOUD_PROFILE', 'ALIBABA_CLOUD_PROFILE', 'ALICLOUD_PROFILE']
 const KEY_VARIABLES = ['ALIBABA_CLOUD_ACCESS_KEY_ID', 'ALIBABACLOUD_ACCESS_KEY_ID', 'ALICLOUD_ACCESS_KEY', 'ALICLOUD_ACCESS_KEY_ID']
+const OSS_VARIABLES = ['OSS_ACCESS_KEY_ID', 'OSS_ACCESS_KEY_SECRET', 'OSS_SESSION_TOKEN']
+const SERVERLESS_DEVS_VARIABLES = ['AccountID', 'AccessKeyID', 'AccessKeySecret']
 
 /** One sentence or two for each rival; empty on a machine where all programs end with this step's identity. */
 export function findRivals(env: Environment, handedOn: HandedOn, current: CurrentProfile | undefined): string[] {
   if (!handedOn.variables && handedOn.profile === undefined) return []
-  const isSet = (name: string): boolean => (env[name] ?? '') !== ''
-  const cliIgnoresProfiles = env.ALIBABA_CLOUD_IGNORE_PROFILE === 'TRUE'
-  const rivals: string[] = []
+  const holders = (names: readonly string[]): string[] => names.filter((name) => (env[name] ?? '') !== '')
+  return [
+    ...profileRivals(env, handedOn, current, holders),
+    ...holders(['ALIBABA_CLOUD_ROLE_ARN', 'ALICLOUD_ASSUME_ROLE_ARN']).map(
+      (name) => `${name} names a role: Terraform assumes it once more, on top of this step's identity. Remove the variable from this job.`,
+    ),
+    ...(handedOn.variables ? [] : keyRivals(holders)),
+    ...toolRivals(env, handedOn, holders),
+  ]
+}
 
-  const naming = cliIgnoresProfiles ? undefined : PROFILE_VARIABLES.find((name) => isSet(name) && env[name] !== handedOn.profile)
+type Holders = (names: readonly string[]) => string[]
+
+/** Profiles that the aliyun CLI prefers to what this step hands on. */
+function profileRivals(env: Environment, handedOn: HandedOn, current: CurrentProfile | undefined, holders: Holders): string[] {
+  if (env.ALIBABA_CLOUD_IGNORE_PROFILE === 'TRUE') {
+    return handedOn.variables
+      ? []
+      : [
+          'ALIBABA_CLOUD_IGNORE_PROFILE=TRUE makes the aliyun CLI ignore the profile that this step writes. Remove the variable from this job, or let this step export its variables.',
+        ]
+  }
+  const naming = holders(PROFILE_VARIABLES).find((name) => env[name] !== handedOn.profile)
   if (naming !== undefined) {
-    rivals.push(
-      `${naming} names the profile ${JSON.stringify(env[naming])}: the aliyun CLI will use that profile rather than this step's identity. Unset it, or give this step's profile that name (input profile).`,
-    )
-  } else if (handedOn.profile === undefined && current !== undefined && !cliIgnoresProfiles) {
-    if (current.authenticates) {
-      rivals.push(
-        `The aliyun CLI's current profile ${JSON.stringify(current.name)} (mode ${current.mode}) comes before the variables there: the CLI will not use this step's identity, while SDKs and Terraform will. Write this step's own profile (inputs profile and region), or set ALIBABA_CLOUD_IGNORE_PROFILE=TRUE.`,
-      )
-    } else if (handedOn.region !== undefined && current.regionId !== undefined && current.regionId !== handedOn.region) {
-      rivals.push(
-        `The aliyun CLI's current profile ${JSON.stringify(current.name)} has the region ${current.regionId}, and the CLI prefers it to the variables' ${handedOn.region}. Write this step's own profile (input profile), or pass --region.`,
-      )
-    }
+    return [
+      `${naming} names the profile ${JSON.stringify(env[naming])}, and the aliyun CLI prefers that to this step's identity. Remove the variable from this job, or give this step's profile that name (input profile).`,
+    ]
   }
-  if (cliIgnoresProfiles && !handedOn.variables) {
-    rivals.push(
-      'ALIBABA_CLOUD_IGNORE_PROFILE=TRUE makes the aliyun CLI ignore the profile that this step writes. Unset it, or let this step export its variables.',
-    )
+  if (handedOn.profile !== undefined || current === undefined) return []
+  if (current.authenticates) {
+    return [
+      `The aliyun CLI's current profile ${JSON.stringify(current.name)} (mode ${current.mode === '' ? 'not given' : current.mode}) comes before the variables there: the CLI will not use this step's identity, while SDKs and Terraform will. Write this step's own profile (inputs profile and region), or set ALIBABA_CLOUD_IGNORE_PROFILE=TRUE and give the CLI --region.`,
+    ]
   }
+  if (handedOn.region !== undefined && current.regionId !== undefined && current.regionId !== handedOn.region) {
+    return [
+      `The aliyun CLI's current profile ${JSON.stringify(current.name)} has the region ${current.regionId}, and the CLI prefers it to the variables' ${handedOn.region}. Write this step's own profile (input profile), or give the CLI --region.`,
+    ]
+  }
+  return []
+}
 
-  const assumingAgain = ['ALIBABA_CLOUD_ROLE_ARN', 'ALICLOUD_ASSUME_ROLE_ARN'].filter(isSet)
-  if (assumingAgain.length > 0) {
-    rivals.push(`${assumingAgain.join(' and ')}: Terraform assumes that role once more, on top of this step's identity. Unset it.`)
-  }
+/** Variables that are preferred to a profile, where this step exports none of its own. */
+function keyRivals(holders: Holders): string[] {
+  const [key] = holders(KEY_VARIABLES)
+  return key === undefined
+    ? []
+    : [
+        `${key} holds a key: SDKs and Terraform prefer variables to the profile that this step writes. Remove the variable from this job, or let this step export its variables.`,
+      ]
+}
 
-  if (!handedOn.variables) {
-    const key = KEY_VARIABLES.find(isSet)
-    if (key !== undefined) {
-      rivals.push(
-        `${key} holds a key: SDKs and Terraform prefer variables to the profile that this step writes. Unset it, or let this step export its variables.`,
-      )
-    }
-    return rivals
-  }
-
-  const has = (target: ExportTarget): boolean => handedOn.targets.includes(target)
-  const oss = ['OSS_ACCESS_KEY_ID', 'OSS_ACCESS_KEY_SECRET', 'OSS_SESSION_TOKEN'].filter(isSet)
-  if (oss.length > 0 && !has('oss')) {
-    rivals.push(
-      `${oss.join(', ')}: ossutil and the OSS SDKs will use that earlier key. Add oss to export-for, or unset ${oss.length === 1 ? 'it' : 'them'}.`,
-    )
-  }
-  if (isSet('SECURITY_TOKEN') && !has('packer')) {
-    rivals.push('SECURITY_TOKEN holds the token of an earlier identity, and Packer reads it. Add packer to export-for, or unset it.')
-  }
-  // Serverless Devs asks whether these are present, not whether they are empty, and drops the token then.
-  const keyVariables = ['AccountID', 'AccessKeyID', 'AccessKeySecret']
-  if (keyVariables.every((name) => env[name] !== undefined)) {
-    rivals.push(
-      `${keyVariables.join(', ')}: Serverless Devs prefers these to any other key and sends no security token with them. Remove them from the job.`,
-    )
-  }
-  if (isSet('default_serverless_devs_key') && !has('serverless-devs')) {
-    rivals.push(
-      'default_serverless_devs_key holds an earlier key, and Serverless Devs will use it. Add serverless-devs to export-for, or unset it.',
-    )
-  }
-  return rivals
+/** Variables of single tools that an earlier identity left behind. */
+function toolRivals(env: Environment, handedOn: HandedOn, holders: Holders): string[] {
+  const replaced = (target: ExportTarget): boolean => handedOn.variables && handedOn.targets.includes(target)
+  const cure = (target: ExportTarget): string =>
+    `${handedOn.variables ? `Add ${target} to export-for` : `Let this step export its variables, with ${target} in export-for`}, or remove what is there from this job.`
+  const oss = replaced('oss') ? [] : holders(OSS_VARIABLES)
+  const packer = replaced('packer') ? [] : holders(['SECURITY_TOKEN'])
+  const serverlessDevs = replaced('serverless-devs') ? [] : holders(['default_serverless_devs_key'])
+  return [
+    ...(oss.length === 0 ? [] : [`${oss.join(', ')}: ossutil and the OSS SDKs will use this key of an earlier identity. ${cure('oss')}`]),
+    ...packer.map((name) => `${name} holds the token of an earlier identity, and Packer will use it. ${cure('packer')}`),
+    ...serverlessDevs.map((name) => `${name} holds an earlier key, and Serverless Devs will use it. ${cure('serverless-devs')}`),
+    // It asks whether these are present, not whether they are empty.
+    ...(SERVERLESS_DEVS_VARIABLES.every((name) => env[name] !== undefined)
+      ? [
+          `${SERVERLESS_DEVS_VARIABLES.join(', ')}: Serverless Devs prefers these to any other key and sends no security token with them. Remove them from this job.`,
+        ]
+      : []),
+  ]
 }

@@ -25,5 +25,5 @@ export function defaultSessionName({ owner, repo, runId }: RunName): string {
 }
 
 function sanitised(name: string): string {
-  return name.replace(/[^A-Za-z0-9.@_-]/g, '-')
+  return name.replace(/[^A-Za-z0-9.@_-]/gu, '-')
 }

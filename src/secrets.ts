@@ -13,7 +13,7 @@ export function withoutSecrets(text: string, secrets: Iterable<string | undefine
       secret,
       encoded,
       strictlyEncoded(encoded),
-      encodeURIComponent(secret),
+      encodeURIComponent(secret.toWellFormed()),
       Buffer.from(secret).toString('base64'),
       JSON.stringify(secret).slice(1, -1),
     ]) {

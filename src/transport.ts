@@ -110,7 +110,7 @@ export interface SendOptions {
  */
 export async function send(request: HttpRequest, options: SendOptions): Promise<HttpAnswer> {
   const { url, method, headers, body } = request
-  const proxy = options.viaProxy === false ? undefined : proxyFor(url, process.env)
+  const proxy = options.viaProxy === false ? undefined : proxyFor(url)
   const by = { proxy: proxy?.host }
   const agent = await agentFor(url, proxy)
   const answer = await new Promise<HttpAnswer>((resolve, reject) => {

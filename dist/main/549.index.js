@@ -671,7 +671,7 @@ function readSubject(subject) {
         };
     }
     const [, owner = '', ownerId, repo = '', repoId, context = ''] = match;
-    const immutable = ownerId !== undefined && repoId !== undefined;
+    const immutable = ownerId !== undefined;
     return {
         form: formOf(context),
         repository: `repo:${owner}${ownerId ?? ''}/${repo}${repoId ?? ''}`,
@@ -728,7 +728,7 @@ function likelyMismatches(claims, providerArn, roleArn) {
         ? say `Upper and lower case count: the repository is ${repository}, in just these letters.`
         : say `Upper and lower case count, in every part.`);
     if (!audiences.includes(inputs/* DEFAULTS */.zY.audience)) {
-        reasons.push(say `The audience is not \`${[inputs/* DEFAULTS */.zY.audience]}\`, which most trust policies ask for in \`oidc:aud\`.`);
+        reasons.push(say `The audience is not ${inputs/* DEFAULTS */.zY.audience}, which most trust policies ask for in \`oidc:aud\`.`);
     }
     if (/^https:\/\/token\.actions\.githubusercontent\.com\/./.test(issuer)) {
         reasons.push(say `The issuer ends with the name of an enterprise. \`oidc:iss\` has to have it too.`);
@@ -812,7 +812,7 @@ const STS_ANSWERS = [
         fault: 'its trust policy does not let this OIDC token in',
         cause: "RAM knows the provider and accepts the token's signature, issuer and audience. It is the role's trust policy that does not match: its `Principal.Federated`, or one of its conditions on `oidc:iss`, `oidc:aud` and `oidc:sub`.",
         fix: [
-            "Compare the role's trust policy (RAM console, Identities, Roles, Trust policy) with the token's claims letter by letter, `oidc:sub` first. Or take the policy that the step prints, which fits them.",
+            "Compare the role's trust policy (RAM console, Identities, Roles, Trust policy) with the token's claims letter by letter, `oidc:sub` first. Or take the policy that the step prints: it fits the token.",
         ],
         exhibit: 'trust',
     },
@@ -907,7 +907,7 @@ const STS_ANSWERS = [
         fix: [
             "Create a RAM user for the CI, let it assume this role (the step prints the policy), and use its access key. Then delete the root account's key: it opens everything in the account.",
         ],
-        exhibit: 'both-sides',
+        exhibit: 'new-user',
     },
     {
         codes: ['NoPermission'],
@@ -1517,7 +1517,7 @@ function diagnosticMessage(detail) {
     if (detail?.encodedDiagnosticMessage === undefined)
         return [];
     return [
-        paragraph(say `RAM tells more to who may call \`ram:DecodeDiagnosticMessage\`. Its \`EncodedDiagnosticMessage\` is:`),
+        paragraph(say `Whoever may call \`ram:DecodeDiagnosticMessage\` can learn which policy it was: \`aliyun ram DecodeDiagnosticMessage --EncodedDiagnosticMessage ...\` with`),
         document_text(detail.encodedDiagnosticMessage),
     ];
 }
@@ -1527,7 +1527,8 @@ function exhibit(kind, error, notAssumed, situation) {
         case undefined:
             return { evidence: [], cure: [] };
         case 'both-sides':
-            return { evidence: [], cure: notAssumed === undefined ? [] : bothSides(error, notAssumed, situation) };
+        case 'new-user':
+            return { evidence: [], cure: notAssumed === undefined ? [] : bothSides(error, notAssumed, situation, kind === 'new-user') };
         case 'trust':
         case 'provider': {
             const claims = oidcToken === undefined ? undefined : safeClaims(oidcToken);
@@ -1576,21 +1577,24 @@ function trust({ issuer, subject, audiences }, providerArn, roleArn) {
         ...list(widenings(subject)),
     ];
 }
-function bothSides(error, { roleArn, roles, position, asker }, { caller, inputs }) {
+function bothSides(error, { roleArn, roles, position, asker }, { caller, inputs }, newUser) {
     const arn = asker?.arn ?? caller?.arn;
-    const identity = arn === undefined ? undefined : (0,build_arn/* parseArn */.Lw)((0,build_arn/* identityBehind */.Vj)(arn));
-    const named = identity !== undefined && identity.type !== 'root' && arn !== undefined ? (0,build_arn/* identityBehind */.Vj)(arn) : undefined;
-    const account = identity?.accountId ?? error.accessDeniedDetail?.authPrincipalOwnerId ?? (0,build_arn/* parseArn */.Lw)(roleArn)?.accountId;
-    const principal = named ?? `acs:ram::${account ?? ''}:root`;
+    const named = arn === undefined || newUser ? undefined : (0,build_arn/* identityBehind */.Vj)(arn);
+    const owner = error.accessDeniedDetail?.authPrincipalOwnerId;
+    const known = (arn === undefined ? undefined : (0,build_arn/* parseArn */.Lw)(arn)?.accountId) ?? (/^\d+$/.test(owner ?? '') ? owner : undefined);
+    // A guess where nothing is known: most roles are assumed from within their account.
+    const account = known ?? (0,build_arn/* parseArn */.Lw)(roleArn)?.accountId ?? '';
     const terms = {
         setsSourceIdentity: error.accessDeniedDetail?.authAction === 'sts:SetSourceIdentity',
         externalId: position === roles ? inputs.session.externalId : undefined,
     };
+    const subject = named ?? [newUser ? 'the new RAM user' : 'the RAM user or role whose key this is'];
+    const admitted = named ?? say `everyone in the account ${account} who has the first policy`;
     return [
-        paragraph(say `1. The caller's side. Attach this policy to ${named ?? [identity === undefined ? 'the RAM user or role whose key this is' : 'the new RAM user']}:`),
+        paragraph(say `1. The caller's side. Attach this policy to ${subject}:`),
         json(permissionToAssume(roleArn, terms)),
-        paragraph(say `2. The role's side. This trust policy of ${roleArn} lets ${named ?? say `everyone in the account ${account ?? ''} who has the first policy`} in. Where the role has one already, add the statement to it:`),
-        json(trustOfCaller(principal, terms)),
+        paragraph(say `2. The role's side. This trust policy of ${roleArn} lets in ${admitted}. Where the role has one already, add the statement to it:`),
+        json(trustOfCaller(named ?? `acs:ram::${account}:root`, terms)),
     ];
 }
 /** With the account masked, a policy in the log cannot be pasted as it is. */

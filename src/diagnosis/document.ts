@@ -2,7 +2,7 @@
 
 /**
  * Our own words and other people's values, kept apart: a claim on a pull request is written by whoever opened it, and must not reach the log as
- * a command nor the summary as markup. Our own words may hold `code` between backticks, and nothing else of Markdown.
+ * a command nor the summary as markup. Our own words may hold `code` between backticks, with no value in it, and nothing else of Markdown.
  */
 export type Prose = readonly (string | { readonly value: string })[]
 

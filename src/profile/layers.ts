@@ -44,12 +44,16 @@ export function install(home: Home, path: string, { id, profile, setCurrent: set
     profile: name,
     keys,
     expiration,
+    seen: false,
     covered: covered === undefined || config === undefined ? undefined : config.text.slice(covered.start, covered.end),
     moved: moves ? { from: currentToken(config) } : undefined,
   }
   const record: ProfileRecord = cleanup
     ? { made: makes ? { before: home.text } : made, layers: [...layers, layer] }
-    : { made: makes ? undefined : made, layers: layers.map((other) => yieldTo(other, name, keys, moves)) }
+    : {
+        made: makes ? undefined : made,
+        layers: layers.map((other) => (other.profile === name && other.keys === keys ? disown(other) : other)),
+      }
 
   if (config === undefined) return { text: newFile(profile), record }
   if (makes) return { text: addProfiles(config, profile), record }
@@ -57,10 +61,9 @@ export function install(home: Home, path: string, { id, profile, setCurrent: set
   return { text: moves && config.currentName !== name ? setCurrent(parseConfig(text, path), encodeString(name)) : text, record }
 }
 
-/** What an outstanding run gives up where a run that stays writes the same entry or the same `current`. */
-function yieldTo(layer: Layer, name: string, keys: string, moves: boolean): Layer {
-  if (layer.profile !== name) return layer
-  return { ...layer, keys: layer.keys === keys ? '' : layer.keys, moved: moves ? undefined : layer.moved }
+/** The layer of a run whose very keys another run has now written for good. */
+function disown(layer: Layer): Layer {
+  return { ...layer, keys: '' }
 }
 
 /**
@@ -68,13 +71,18 @@ function yieldTo(layer: Layer, name: string, keys: string, moves: boolean): Laye
  *
  * Each name of a profile is a pile: what the runs of that name covered, lowest first, and on top the entry that is in the file. A place in the pile that
  * holds a run's keys is that run's, whatever else was edited in it; where several hold the same keys it is the nearest below. Taking a run back
- * replaces what is its own, wherever in the pile it lies, by what the run covered. What anybody else put there stays. `current` is such a pile as
- * well, of names. Since nothing is concluded from the order of writes, it does not matter at which of them a run was killed: a place that
- * it never filled is not taken for its own.
+ * replaces what is its own, wherever in the pile it lies, by what the run covered. What anybody else put there stays. `current` is such a pile too,
+ * of names, and since a name does not say who wrote it, only a run whose entry is still in a pile can own the one that is in the file.
+ *
+ * So it does not matter at which write a run was killed: a place that it never filled, or that it has already given back, is not taken for its own.
  */
 export function takeBack(home: Home, path: string, isOver: (layer: Layer) => boolean): Home {
-  let next = home
-  for (const layer of home.record.layers.filter(isOver).reverse()) next = takeBackOne(next, path, layer)
+  const { made, layers } = home.record
+  const { present } = findOwners(home.text === undefined ? undefined : parseConfig(home.text, path), layers)
+  // A layer whose entry nobody has ever seen is of a run that was killed before it wrote: it covered nothing.
+  const written = layers.filter((layer) => layer.seen || present.has(layer)).map((layer) => ({ ...layer, seen: true }))
+  let next: Home = { text: home.text, record: { made, layers: written } }
+  for (const layer of written.filter(isOver).reverse()) next = takeBackOne(next, path, layer)
   return next
 }
 
@@ -103,7 +111,7 @@ function takeBackOne({ text, record: { made, layers } }: Home, path: string, { i
 
   const entry = entryNamed(config, layer.profile)
   const ownsEntry = entry !== undefined && owners.ofEntry(entry) === layer
-  const ownsCurrent = config.entries.length > 0 && layer.moved !== undefined && owners.ofCurrent(layers, config.currentName) === layer
+  const ownsCurrent = config.entries.length > 0 && owners.present.has(layer) && owners.ofCurrent(layers, config.currentName) === layer
 
   if (
     ownsEntry &&
@@ -155,6 +163,8 @@ function saysNothingElse(config: ConfigText, before: string | undefined, path: s
 
 /** Whose the places in the piles are; see `takeBack`. */
 interface Owners {
+  /** Those that own an entry, in the file or covered. */
+  readonly present: ReadonlySet<Layer | undefined>
   readonly ofEntry: (entry: Entry) => Layer | undefined
   /** For each layer, the owner of the entry that it covered. */
   readonly ofCovered: readonly (Layer | undefined)[]
@@ -175,10 +185,10 @@ function findOwners(config: ConfigText | undefined, all: readonly Layer[]): Owne
     .map((entry) => entry && ofEntry(entry))
   const present = new Set([...ofCovered, ...inFile])
   return {
+    present,
     ofEntry,
     ofCovered,
-    // A name does not say who wrote it. Of two runs of one name, the one that has its entry somewhere did; the other was killed before it
-    // wrote, or while it was taken back.
+    // Of two runs of one name, one without its entry was killed while it was taken back.
     ofCurrent: (layers, name) => {
       const candidates = layers.filter((layer) => layer.moved !== undefined && layer.profile === name)
       return candidates.findLast((layer) => present.has(layer)) ?? candidates.at(-1)

@@ -25,6 +25,8 @@ export interface Layer {
   readonly keys: string
   /** When the session is over. */
   readonly expiration: Date
+  /** Whether a later run has seen this one's entry; false from the moment before config.json is written. */
+  readonly seen: boolean
   /** The text of the entry of that name that was replaced, and undefined where there was none. */
   readonly covered: string | undefined
   /** Set where the run moved `current`. */
@@ -75,13 +77,20 @@ export function parseRecord(text: string): ProfileRecord | undefined {
 
 function parseLayer(value: unknown): Layer | undefined {
   if (!isObject(value)) return undefined
-  const { id, profile, keys, expiration, covered } = value
+  const { id, profile, keys, expiration, seen, covered } = value
   const moved = parseBox(value.moved, 'from')
-  if (typeof id !== 'string' || typeof profile !== 'string' || typeof keys !== 'string' || typeof expiration !== 'string') return undefined
+  if (
+    typeof id !== 'string' ||
+    typeof profile !== 'string' ||
+    typeof keys !== 'string' ||
+    typeof expiration !== 'string' ||
+    typeof seen !== 'boolean'
+  )
+    return undefined
   if (covered !== undefined && typeof covered !== 'string') return undefined
   const date = new Date(expiration)
   if (moved === 'damaged' || Number.isNaN(date.getTime())) return undefined
-  return { id, profile, keys, expiration: date, covered, moved: moved === undefined ? undefined : { from: moved.text } }
+  return { id, profile, keys, expiration: date, seen, covered, moved: moved === undefined ? undefined : { from: moved.text } }
 }
 
 /** An optional object with one optional text, `member`. */

@@ -1,7 +1,17 @@
 /** The session of an ECS instance's RAM role, from the instance's metadata service (ECS's documentation, "instance RAM roles"). */
 import type { TemporaryKey } from '../credentials.js'
 import { jsonObject } from '../json.js'
-import { persist, retryAfterMs, send, TransportError, type HttpAnswer, type HttpRequest, type Patience } from '../transport.js'
+import {
+  GaveUp,
+  persist,
+  retryAfterMs,
+  send,
+  TransportError,
+  type HttpAnswer,
+  type HttpRequest,
+  type Patience,
+  type Verdict,
+} from '../transport.js'
 
 const METADATA = new URL('http://100.100.100.200')
 const CREDENTIALS_PATH = '/latest/meta-data/ram/security-credentials/'
@@ -11,9 +21,16 @@ const CALL_TIMEOUT_MS = 3_000
 /** Seconds that a token of the hardened mode lives; it is used at once. */
 const TOKEN_TTL_SECONDS = 60
 
+/** What the service answers where it knows nothing of the hardened mode's tokens. */
+const NO_SUCH_PATH = [404, 405]
+
 /** The instance gives no session. The message says why and what to use instead. */
 export class InstanceRoleError extends Error {
   override readonly name = 'InstanceRoleError'
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(`credential-source: ecs-ram-role: ${message}`, options)
+  }
 }
 
 export interface InstanceSession {
@@ -26,43 +43,52 @@ export interface InstanceSession {
  * Hardened mode first; the older one, which asks for no token, only where the service knows no hardened mode and that is allowed.
  *
  * @param onlyHardened ALIBABA_CLOUD_IMDSV1_DISABLED
- * @param mask told each secret of the answer before it is judged
- * @throws InstanceRoleError, GaveUp
+ * @param mask told each secret of an answer before it is judged
+ * @throws InstanceRoleError
  */
 export async function instanceSession(onlyHardened: boolean, patience: Patience, mask: (secret: string) => void): Promise<InstanceSession> {
-  const ask = async (method: 'GET' | 'PUT', path: string, headers: Record<string, string>): Promise<HttpAnswer> => {
+  let answered = false
+  // Where nothing has ever answered there is no service, and waiting would not build one.
+  const judge = (failure: unknown): Verdict =>
+    failure instanceof TransportError && failure.transient && answered ? { retryAfterMs: failure.retryAfterMs } : 'final'
+  const ask = async <T>(method: 'GET' | 'PUT', path: string, headers: Headers, interpret: (answer: HttpAnswer) => T): Promise<T> => {
     const request: HttpRequest = { method, url: new URL(path, METADATA), headers }
     const limits = { deadline: patience.deadline, viaProxy: false, connectTimeoutMs: CONNECT_TIMEOUT_MS, callTimeoutMs: CALL_TIMEOUT_MS }
-    return persist('metadata request', async () => passingFaultsOut(await send(request, limits)), judge, patience)
+    const attempt = async (): Promise<T> => {
+      const answer = await send(request, limits)
+      answered = true
+      return interpret(passingFaultsOut(answer))
+    }
+    return persist('metadata request', attempt, judge, patience)
   }
   try {
-    const hardened = await ask('PUT', '/latest/api/token', { 'x-aliyun-ecs-metadata-token-ttl-seconds': String(TOKEN_TTL_SECONDS) })
-    if (hardened.status !== 200 && onlyHardened) {
-      throw new InstanceRoleError(
-        `credential-source: ecs-ram-role: the metadata service gives no token (status ${hardened.status}), and ALIBABA_CLOUD_IMDSV1_DISABLED forbids to ask without one. Switch the instance's metadata access to hardened mode (HttpTokens), or unset the variable.`,
-      )
-    }
-    const token = hardened.status === 200 ? hardened.body.trim() : ''
-    if (token !== '') mask(token)
-    const headers = token === '' ? {} : { 'x-aliyun-ecs-metadata-token': token }
-    const role = await ask('GET', CREDENTIALS_PATH, headers)
-    const roleName = role.body.trim().split('\n')[0]?.trim() ?? ''
-    if (role.status !== 200 || !/^[\w.-]+$/.test(roleName)) {
-      throw new InstanceRoleError(
-        `credential-source: ecs-ram-role: the metadata service names no role (status ${role.status}). Attach a RAM role to this instance (ECS AttachInstanceRamRole), or use another source.`,
-      )
-    }
-    return read(roleName, await ask('GET', `${CREDENTIALS_PATH}${roleName}`, headers), mask)
+    const token = await ask(
+      'PUT',
+      '/latest/api/token',
+      { 'x-aliyun-ecs-metadata-token-ttl-seconds': String(TOKEN_TTL_SECONDS) },
+      (answer) => hardenedToken(answer, onlyHardened, mask),
+    )
+    const headers: Headers = token === undefined ? {} : { 'x-aliyun-ecs-metadata-token': token }
+    const roleName = await ask('GET', CREDENTIALS_PATH, headers, attachedRole)
+    return await ask('GET', `${CREDENTIALS_PATH}${roleName}`, headers, (answer) => sessionOf(roleName, answer, mask))
   } catch (failure) {
     if (failure instanceof TransportError) {
       throw new InstanceRoleError(
-        `credential-source: ecs-ram-role: this machine has no metadata service (${failure.message}). It exists on ECS instances only: on GitHub's own runners use oidc-provider-arn, elsewhere an access key or oidc-token-file.`,
+        `this machine has no metadata service (${failure.message}). It exists on ECS instances only: on GitHub's own runners use oidc-provider-arn, elsewhere an access key or oidc-token-file.`,
+        { cause: failure },
+      )
+    }
+    if (failure instanceof GaveUp) {
+      throw new InstanceRoleError(
+        `the metadata service of this machine gives no usable answer. ${failure.message}. Run the job again; if this machine is no ECS instance, use another source.`,
         { cause: failure },
       )
     }
     throw failure
   }
 }
+
+type Headers = Readonly<Record<string, string>>
 
 function passingFaultsOut(answer: HttpAnswer): HttpAnswer {
   if (answer.status === 429 || answer.status >= 500) {
@@ -73,26 +99,67 @@ function passingFaultsOut(answer: HttpAnswer): HttpAnswer {
   return answer
 }
 
-/** Only an answer can be worth another attempt: where nothing answers there is no service, and waiting would not build one. */
-function judge(failure: unknown): 'final' | { retryAfterMs: number | undefined } {
-  const passing = failure instanceof TransportError && (failure.fault === 'status' || failure.fault === 'broken')
-  return passing ? { retryAfterMs: failure.retryAfterMs } : 'final'
+function nonsense(what: string): TransportError {
+  return new TransportError('nonsense', METADATA.host, `the metadata service answered ${what}`)
 }
 
-function read(roleName: string, answer: HttpAnswer, mask: (secret: string) => void): InstanceSession {
-  const fields = jsonObject(answer.body) ?? {}
+/** Undefined where the service knows no hardened mode, and need not. */
+function hardenedToken({ status, body }: HttpAnswer, onlyHardened: boolean, mask: (secret: string) => void): string | undefined {
+  if (status === 200) {
+    const token = body.trim()
+    // Else it could not travel in a header.
+    if (!/^[\x21-\x7e]+$/.test(token)) throw nonsense('with something that is not a token')
+    mask(token)
+    return token
+  }
+  if (!NO_SUCH_PATH.includes(status)) {
+    throw new InstanceRoleError(
+      `the metadata service gives no token (status ${status}). See that the instance's metadata access is on (HttpEndpoint), or use another source.`,
+    )
+  }
+  if (onlyHardened) {
+    throw new InstanceRoleError(
+      `the metadata service gives no token (status ${status}), and ALIBABA_CLOUD_IMDSV1_DISABLED forbids to ask without one. Switch the instance's metadata access to hardened mode (HttpTokens), or unset the variable.`,
+    )
+  }
+  return undefined
+}
+
+function attachedRole({ status, body }: HttpAnswer): string {
+  if (status === 404) {
+    throw new InstanceRoleError(
+      'this instance has no RAM role. Attach one to it (ECS AttachInstanceRamRole, or in the ECS console), or use another source.',
+    )
+  }
+  if (status !== 200) throw new InstanceRoleError(`the metadata service names no role (status ${status}).`)
+  const roleName = body.trim()
+  if (!/^[\w.-]+$/.test(roleName)) throw nonsense("with something that is not a role's name")
+  return roleName
+}
+
+function sessionOf(roleName: string, { status, body }: HttpAnswer, mask: (secret: string) => void): InstanceSession {
+  const fields = jsonObject(body)
   const text = (name: string): string | undefined => {
-    const value = fields[name]
+    const value = fields?.[name]
     return typeof value === 'string' && value !== '' ? value : undefined
   }
   const [accessKeyId, accessKeySecret, securityToken] = [text('AccessKeyId'), text('AccessKeySecret'), text('SecurityToken')]
   for (const secret of [accessKeyId, accessKeySecret, securityToken]) if (secret !== undefined) mask(secret)
-  const expiration = text('Expiration')
-  const complete = accessKeyId !== undefined && accessKeySecret !== undefined && securityToken !== undefined && expiration !== undefined
-  if (answer.status !== 200 || text('Code') !== 'Success' || !complete) {
+  const [code, expiration] = [text('Code'), text('Expiration')]
+  if (status !== 200 || (code !== undefined && code !== 'Success')) {
     throw new InstanceRoleError(
-      `credential-source: ecs-ram-role: the metadata service gives no session for the instance's role ${roleName} (status ${answer.status}, code ${text('Code') ?? 'none'}). Check that the role exists and trusts ecs.aliyuncs.com.`,
+      `the metadata service gives no session for the instance's role ${roleName} (status ${status}, code ${code ?? 'none'}). Check that the role exists and trusts ecs.aliyuncs.com.`,
     )
+  }
+  if (
+    code === undefined ||
+    accessKeyId === undefined ||
+    accessKeySecret === undefined ||
+    securityToken === undefined ||
+    expiration === undefined ||
+    Number.isNaN(Date.parse(expiration))
+  ) {
+    throw nonsense('without all fields of a session')
   }
   return { key: { accessKeyId, accessKeySecret, securityToken }, expiration }
 }

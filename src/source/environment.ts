@@ -8,8 +8,6 @@ const FAMILIES = [
   ['ACCESS_KEY_ID', 'ACCESS_KEY_SECRET', 'SECURITY_TOKEN'],
 ] as const
 
-export const ENVIRONMENT_VARIABLES: readonly string[] = FAMILIES.flat()
-
 /**
  * The key that the job's environment already holds: of the first family that names both an ID and a secret, with that family's own token.
  * (The CLI asks for each field by itself, and would join one key's ID with another's token.) Undefined where no family is complete.
