@@ -34,7 +34,7 @@ describe('npm run demo', () => {
     expect(output).toMatch(/\nAll of it happened as told, and no secret was shown\.\n$/)
     expect(exitCode).toBe(0)
     expect(SECRET.exec(output)).toBeNull()
-    expect(output.match(/^Error: .*/gm)).toEqual([expect.stringContaining('does not let this OIDC token in')])
+    expect(output.match(/^ {4}Error: .*/gm)).toEqual([expect.stringContaining('does not let this OIDC token in')])
     expect(output.match(/^ {4}I am acs:ram::/gm)).toHaveLength(3)
     expect(output.match(/^ {4}The environment holds no key\.$/gm)).toHaveLength(3)
   }, 20_000)

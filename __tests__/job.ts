@@ -54,10 +54,10 @@ export interface Job {
   readonly workspace: string
   /** What a later step sees, without what every process has. */
   readonly env: ReadonlyMap<string, string>
-  /** Runs a step's main. */
-  readonly main: (inputs: StepInputs, env?: Readonly<Record<string, string>>) => Promise<StepResult>
+  /** Runs a step's main; kills it after so many milliseconds where that is asked for. */
+  readonly main: (inputs: StepInputs, env?: Readonly<Record<string, string>>, killAfter?: number) => Promise<StepResult>
   /** Runs the posts of all steps, the last first. */
-  readonly posts: (env?: Readonly<Record<string, string>>) => Promise<readonly StepResult[]>
+  readonly posts: (env?: Readonly<Record<string, string>>, killAfter?: number) => Promise<readonly StepResult[]>
   readonly remove: () => void
 }
 
@@ -119,6 +119,7 @@ export function startJob({ standIn, node = process.execPath, env = {}, home, idT
     inputs: StepInputs,
     own: Readonly<Record<string, string>>,
     state: ReadonlyMap<string, string>,
+    killAfter?: number,
   ): Promise<StepResult> => {
     const files = Object.fromEntries(
       ['ENV', 'OUTPUT', 'STATE', 'STEP_SUMMARY', 'PATH'].map((name) => [
@@ -137,7 +138,7 @@ export function startJob({ standIn, node = process.execPath, env = {}, home, idT
       ...Object.fromEntries(Object.entries(given).map(([name, value]) => [`INPUT_${name.toUpperCase()}`, value])),
       ...Object.fromEntries([...state].map(([name, value]) => [`STATE_${name}`, value])),
     }
-    const { exitCode, stdout, stderr } = await runProcess(node, [join(ROOT, 'dist', entry, 'index.js')], workspace, processEnv)
+    const { exitCode, stdout, stderr } = await runProcess(node, [join(ROOT, 'dist', entry, 'index.js')], workspace, processEnv, killAfter)
     const read = (name: string): string => readFileSync(files[name] ?? '', 'utf8')
     const result = resultOf(exitCode, stdout, stderr, {
       env: keyValues(read('GITHUB_ENV')),
@@ -156,15 +157,15 @@ export function startJob({ standIn, node = process.execPath, env = {}, home, idT
     configFile: join(homeFolder, '.aliyun/config.json'),
     workspace,
     env: jobEnv,
-    main: async (inputs, own = {}) => {
-      const result = await execute('main', inputs, own, new Map())
+    main: async (inputs, own = {}, killAfter) => {
+      const result = await execute('main', inputs, own, new Map(), killAfter)
       steps.push({ inputs, env: own, result })
       return result
     },
-    posts: async (own = {}) => {
+    posts: async (own = {}, killAfter) => {
       const results: StepResult[] = []
       for (const step of steps.splice(0).reverse())
-        results.push(await execute('post', step.inputs, { ...step.env, ...own }, step.result.state))
+        results.push(await execute('post', step.inputs, { ...step.env, ...own }, step.result.state, killAfter))
       return results
     },
     remove: () => {
@@ -178,14 +179,17 @@ async function runProcess(
   args: readonly string[],
   cwd: string,
   env: NodeJS.ProcessEnv,
+  killAfter: number | undefined,
 ): Promise<{ exitCode: number | null; stdout: string; stderr: string }> {
   return new Promise((done, fail) => {
     const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
     const parts = { stdout: '', stderr: '' }
     for (const stream of ['stdout', 'stderr'] as const)
       child[stream].setEncoding('utf8').on('data', (part: string) => (parts[stream] += part))
+    const killer = killAfter === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfter)
     child.once('error', fail)
     child.once('close', (exitCode) => {
+      clearTimeout(killer)
       done({ exitCode, ...parts })
     })
   })

@@ -122,3 +122,72 @@ export function profileOf(name: string, run: number | string): StsProfile {
 export function bytes(text: string): string {
   return Buffer.from(text).toString('latin1')
 }
+
+const debris = fc.constantFrom(
+  ...[
+    '"',
+    '{',
+    '}',
+    '[',
+    ']',
+    ',',
+    ':',
+    'null',
+    'true',
+    '"name"',
+    '"current":',
+    '"profiles":[',
+    '-',
+    '\\',
+    '\\u',
+    '\\ud800',
+    ' ',
+    '\n',
+    '\xff',
+    '\xef\xbb\xbf',
+    '//',
+    '/*',
+  ],
+  ...[
+    '"retry_count":1.0',
+    '"retry_count":"3"',
+    '"sts_expiration":9223372036854775808',
+    '"profiles":null',
+    '"profiles":[]',
+    '"profiles":{}',
+    '"current":null',
+  ],
+  ...[
+    '"Current":"ci"',
+    '"name":null',
+    '"region_id":5',
+    '"auto_plugin_install":1',
+    '\u0000',
+    '\x0c',
+    '\xa0',
+    '"profiles":[null]',
+    '"profiles":[{}]',
+  ],
+)
+
+/** Files with a few random faults. */
+export const brokenFile: fc.Arbitrary<string> = fc
+  .tuple(
+    configFile,
+    fc.array(fc.tuple(fc.double({ min: 0, max: 1, noNaN: true }), fc.nat(5), fc.constantFrom('cut', 'insert', 'member', 'end'), debris), {
+      minLength: 1,
+      maxLength: 3,
+    }),
+  )
+  .map(([file, faults]) => {
+    let { text } = file
+    for (const [place, length, kind, rubbish] of faults) {
+      const at = Math.floor(place * text.length)
+      const member = Math.max(text.indexOf(',', at), text.indexOf('{', at)) + 1
+      if (kind === 'cut') text = text.slice(0, at) + text.slice(at + length)
+      else if (kind === 'insert') text = text.slice(0, at) + rubbish + text.slice(at)
+      else if (kind === 'member') text = `${text.slice(0, member)}${rubbish},${text.slice(member)}`
+      else text = text.slice(0, at)
+    }
+    return text
+  })

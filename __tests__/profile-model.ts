@@ -203,7 +203,11 @@ class Model {
 
   /** Ends what config.json showed of runs whose record could not be written any more. */
   endVisible(over: ReadonlySet<Author>): void {
-    for (const pile of [...this.entries.values(), this.current]) while (pile.length > 0 && over.has(pile.at(-1)?.by ?? 'user')) pile.pop()
+    const gone = new Set<Author>()
+    for (const pile of this.entries.values())
+      for (let top = pile.at(-1); top !== undefined && over.has(top.by); top = pile.at(-1)) gone.add(pile.pop()?.by ?? 'user')
+    this.current = this.current.filter(({ by }) => !gone.has(by))
+    while (over.has(this.current.at(-1)?.by ?? 'user')) this.current.pop()
   }
 
   over(now: number): Set<Author> {

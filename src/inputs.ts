@@ -393,7 +393,7 @@ const LOOPBACK = /^(127(\.\d+){3}|\[::1\]|localhost)$/
 
 /** The URL of the STS host to call. */
 function stsEndpoint(text: string, quoted: Readers['quoted'], fault: TellFault): URL | undefined {
-  const [, scheme = 'https', host = '', port = ''] = /^(?:(https?):\/\/)?(\[[^\]]*\]|[^:]*)(:\d+)?\/?$/i.exec(text) ?? []
+  const [, scheme = 'https', host = '', port = ''] = /^(?:(https?):\/\/)?(\[[^\]]*\]|[^:/]*)(:\d+)?\/?$/i.exec(text) ?? []
   const name = host.toLowerCase()
   const written = `${scheme}://${name}${port}`
   const url = HOST.test(name) && URL.canParse(written) ? new URL(written) : undefined

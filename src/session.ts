@@ -6,7 +6,7 @@ import type { OidcTokenSource } from './source/oidc.js'
 import type { AssumedRole, StsClient } from './sts/client.js'
 
 /** Seconds; what the earlier roles of a chain are assumed for, the least that STS allows. */
-const LINK_DURATION_SECONDS = 900
+export const LINK_DURATION_SECONDS = 900
 
 /** Who asks for the first role. */
 export type Base =

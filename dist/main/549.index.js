@@ -671,7 +671,7 @@ function readSubject(subject) {
         };
     }
     const [, owner = '', ownerId, repo = '', repoId, context = ''] = match;
-    const immutable = ownerId !== undefined;
+    const immutable = ownerId !== undefined && repoId !== undefined;
     return {
         form: formOf(context),
         repository: `repo:${owner}${ownerId ?? ''}/${repo}${repoId ?? ''}`,

@@ -114,6 +114,8 @@ export function parseConfig(text: string, path: string): ConfigText {
 
   const refusals = new Refusals()
   const members = readMembers(text, scanner, refusals)
+  // The CLI decodes over a list that holds an empty "default", and Go a second list over the first: profiles without a name keep those names.
+  let names = [DEFAULT_NAME]
   let profiles: Member | undefined
   let entries: Entry[] = []
   let current: Span | undefined
@@ -128,7 +130,8 @@ export function parseConfig(text: string, path: string): ConfigText {
       refusals.add(refusal)
     } else if (field === 'profiles') {
       profiles = member
-      entries = isNull ? [] : readEntries(text, member.value, path, refusals)
+      entries = isNull ? [] : readEntries(text, member.value, names, path, refusals)
+      names = entries.length === 0 ? [] : [...entries.map((entry) => entry.name), ...names.slice(entries.length)]
     } else if (field === 'current') {
       // Go takes the last of several, and a null for no value at all.
       if (!isNull) currentName = decodeString(text.slice(member.value.start, member.value.end))
@@ -137,8 +140,7 @@ export function parseConfig(text: string, path: string): ConfigText {
   }
   if (profiles !== undefined && entries.length === 0)
     refusals.add({ offset: profiles.value.start, reason: '"profiles" should hold at least one profile' })
-  const names = profiles === undefined ? [DEFAULT_NAME] : entries.map((entry) => entry.name)
-  if (names.length > 0 && !names.includes(currentName)) {
+  if (names.length > 0 && !names.slice(0, entries.length || 1).includes(currentName)) {
     refusals.add({
       offset: current?.start ?? 0,
       reason: '"current" should name a profile of this file, and no profile has the name it gives',
@@ -251,7 +253,7 @@ function readValue(text: string, scanner: Scanner, refusals: Refusals): Span {
   }
 }
 
-function readEntries(text: string, list: Span, path: string, refusals: Refusals): Entry[] {
+function readEntries(text: string, list: Span, names: readonly string[], path: string, refusals: Refusals): Entry[] {
   const entries: Entry[] = []
   const scanner = scannerAt(text, list.start)
   scanner.scan()
@@ -260,8 +262,7 @@ function readEntries(text: string, list: Span, path: string, refusals: Refusals)
     const first = text.charAt(start)
     if (first !== '{' && first !== 'n')
       throw refusalError(text, path, { offset: start, reason: 'each of "profiles" should be a JSON object' })
-    // The CLI decodes over a list that already holds an empty "default": an unnamed first profile keeps that name.
-    let name = entries.length === 0 ? DEFAULT_NAME : ''
+    let name = names[entries.length] ?? ''
     for (const { key, value } of first === '{' ? readMembers(text, scanner, refusals) : []) {
       const field = fieldNamed(key, PROFILE_TYPES)
       if (field === undefined) continue

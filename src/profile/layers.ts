@@ -132,23 +132,22 @@ function takeBackOne({ text, record: { made, layers } }: Home, path: string, { i
 }
 
 /**
- * Gives `current` the value `token`. Where no profile has that name it is what the run that set it had covered, and so on down the pile; then the profile
- * of a run that moved it; then the first.
+ * Gives `current` the value `token`, or if a run set it whose entry has gone, what that one had covered, and so on down the pile. Where no profile has the
+ * name it is the profile of a run that moved `current`, or the first.
  */
 function settleCurrent(config: ConfigText, token: string | undefined, layers: readonly Layer[]): string {
-  const owners = findOwners(config, layers)
   const names = config.entries.map((entry) => entry.name)
-  const exists = (candidate: string | undefined) => names.length === 0 || names.includes(nameIn(candidate))
+  const owners = findOwners(config, layers)
   let settled = token
-  for (let below = layers; !exists(settled);) {
+  for (let below = layers; ;) {
     const owner = owners.ofCurrent(below, nameIn(settled))
-    if (owner?.moved === undefined) {
-      const movers = layers.filter((layer) => layer.moved !== undefined && names.includes(layer.profile))
-      settled = encodeString(movers.at(-1)?.profile ?? names[0] ?? DEFAULT_NAME)
-      break
-    }
+    if (owner?.moved === undefined || owners.present.has(owner)) break
     settled = owner.moved.from
     below = below.slice(0, below.indexOf(owner))
+  }
+  if (names.length > 0 && !names.includes(nameIn(settled))) {
+    const movers = layers.filter((layer) => layer.moved !== undefined && names.includes(layer.profile))
+    settled = encodeString(movers.at(-1)?.profile ?? names[0] ?? DEFAULT_NAME)
   }
   return currentToken(config) === settled ? config.text : setCurrent(config, settled)
 }

@@ -1,0 +1,604 @@
+import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { INPUT_NAMES, InputFaults, parseInputs, SECRET_INPUTS, type InputContext, type InputName, type Inputs } from '../src/inputs.js'
+
+type Given = Partial<Record<InputName, string>>
+
+const CONTEXT: InputContext = { defaultSessionName: 'GitHubActions-o-r-1', environmentKey: undefined, otherFaults: [] }
+const ENVIRONMENT_KEY = { accessKeyId: 'LTAIenv', accessKeySecret: 'env secret'.replace(' ', '+'), securityToken: undefined }
+const ROLE = 'acs:ram::1234567890123456:role/deploy'
+const PROVIDER = 'acs:ram::1234567890123456:oidc-provider/github'
+const BY_KEY: Given = { 'access-key-id': 'LTAIid', 'access-key-secret': 'secret', 'role-to-assume': ROLE }
+const BY_OIDC: Given = { 'oidc-provider-arn': PROVIDER, 'role-to-assume': ROLE }
+const HANDED_ON: Given = { 'access-key-id': 'STS.id', 'access-key-secret': 'secret', 'security-token': 'CAIStoken' }
+
+function parse(given: Given, context: Partial<InputContext> = {}): Inputs {
+  return parseInputs((name) => given[name], { ...CONTEXT, ...context })
+}
+
+/** The faults of these inputs; none where they are accepted. */
+function faultsOf(given: Given, context: Partial<InputContext> = {}): readonly string[] {
+  try {
+    parse(given, context)
+    return []
+  } catch (failure) {
+    if (failure instanceof InputFaults) return failure.faults
+    throw failure
+  }
+}
+
+describe('absence', () => {
+  test('a key and a role are enough; everything else has its default', () => {
+    expect(parse(BY_KEY)).toEqual({
+      source: { kind: 'access-key', key: { accessKeyId: 'LTAIid', accessKeySecret: 'secret', securityToken: undefined } },
+      roles: [ROLE],
+      session: {
+        durationSeconds: 3600,
+        roleSessionName: 'GitHubActions-o-r-1',
+        externalId: undefined,
+        sourceIdentity: undefined,
+        policy: undefined,
+      },
+      region: undefined,
+      endpoint: new URL('https://sts.aliyuncs.com'),
+      allowedAccountIds: [],
+      maxAttempts: 5,
+      timeoutSeconds: 60,
+      exportVariables: true,
+      exportFor: [],
+      outputCredentials: false,
+      maskAccountId: false,
+      profile: undefined,
+      cleanup: true,
+      warnings: [],
+    })
+    expect(parse(BY_OIDC).source).toEqual({ kind: 'oidc', providerArn: PROVIDER, audience: 'sts.aliyuncs.com', tokenFile: undefined })
+  })
+
+  test.each(['', ' ', '\n', '\t \r\n', '\u00a0', '\ufeff'])('%j is no input', (blank) => {
+    const blanks = Object.fromEntries(INPUT_NAMES.map((name) => [name, blank]))
+    expect(parse({ ...blanks, ...BY_KEY })).toEqual(parse(BY_KEY))
+    expect(parse({ ...blanks, ...BY_OIDC })).toEqual(parse(BY_OIDC))
+  })
+
+  test('values are trimmed, since pasted keys carry newlines', () => {
+    const padded = (given: Given): Given => Object.fromEntries(Object.entries(given).map(([name, value]) => [name, ` \t${value}\r\n`]))
+    const given: Given = {
+      ...HANDED_ON,
+      'role-to-assume': ROLE,
+      region: 'cn-hangzhou',
+      profile: 'ci',
+      cleanup: 'false',
+      'role-duration-seconds': '900',
+    }
+    expect(parse(padded(given))).toEqual(parse(given))
+  })
+
+  test('without a source: one fault that says what to give', () => {
+    expect(faultsOf({})).toEqual([expect.stringMatching(/^credential-source: no source is given\. Accepted: oidc-provider-arn/)])
+  })
+})
+
+describe('role-to-assume', () => {
+  const OTHER = 'acs:ram::42:role/a.b-9'
+  test.each([
+    [ROLE, [ROLE]],
+    [`${ROLE}\n${OTHER}`, [ROLE, OTHER]],
+    [`${ROLE},${OTHER}`, [ROLE, OTHER]],
+    [`\n  ${OTHER} ,\r\n,\t${ROLE}\n\n`, [OTHER, ROLE]],
+    [`acs:ram::1:role/${'x'.repeat(64)}`, [`acs:ram::1:role/${'x'.repeat(64)}`]],
+  ])('%j', (text, roles) => {
+    expect(parse({ ...BY_KEY, 'role-to-assume': text }).roles).toEqual(roles)
+  })
+
+  test.each([
+    'deploy',
+    'arn:aws:iam::1:role/x',
+    'acs:ram::1:user/x',
+    'acs:ram:::role/x',
+    'acs:ram::1:role/',
+    'acs:ram::1:role/a_b',
+    'acs:ram::1:role/a/b',
+    `acs:ram::1:role/${'x'.repeat(65)}`,
+    'acs:sts::1:assumed-role/r/s',
+    'acs:ram::１:role/x',
+    ',',
+    ', ,\n,',
+  ])('refuses %j', (text) => {
+    expect(faultsOf({ ...BY_KEY, 'role-to-assume': text })).toEqual([
+      `role-to-assume: got ${JSON.stringify(text)}. Accepted: acs:ram::<account ID>:role/<role name>, one or several.`,
+    ])
+  })
+
+  test('tells each wrong one of several', () => {
+    expect(faultsOf({ ...BY_KEY, 'role-to-assume': `a,${ROLE},b` })).toHaveLength(2)
+  })
+})
+
+describe('the source', () => {
+  test('oidc asks for a provider and a role', () => {
+    expect(faultsOf({ 'oidc-token-file': '/token' })).toEqual([
+      expect.stringMatching(/^oidc-provider-arn: nothing given\. Accepted: acs:ram::/),
+      expect.stringMatching(/^role-to-assume: nothing given\. Accepted: the ARN of the role/),
+    ])
+    expect(faultsOf({ ...BY_OIDC, 'oidc-provider-arn': 'github' })).toEqual([
+      expect.stringMatching(/^oidc-provider-arn: got "github"\. Accepted: acs:ram::<account ID>:oidc-provider\//),
+    ])
+    expect(parse({ ...BY_OIDC, audience: 'x', 'oidc-token-file': 'a b/token' }).source).toEqual({
+      kind: 'oidc',
+      providerArn: PROVIDER,
+      audience: 'x',
+      tokenFile: 'a b/token',
+    })
+  })
+
+  test('a key is its ID and its secret', () => {
+    expect(faultsOf({ ...BY_KEY, 'access-key-secret': '' })).toEqual([
+      expect.stringMatching(/^access-key-secret: nothing given\. .*A secret that does not exist arrives as an empty input\.$/),
+    ])
+    expect(faultsOf({ 'credential-source': 'access-key', 'role-to-assume': ROLE })).toHaveLength(2)
+    expect(faultsOf({ 'security-token': 'CAIStoken', 'role-to-assume': ROLE })).toHaveLength(2)
+  })
+
+  test('a long-lived key needs a role; a temporary one is handed on; a temporary one needs its token', () => {
+    expect(faultsOf({ ...BY_KEY, 'role-to-assume': '' })).toEqual([
+      'role-to-assume: nothing given beside a long-lived access key. Accepted: the ARN of the role to assume with that key: this step hands out temporary credentials only.',
+    ])
+    expect(parse(HANDED_ON).roles).toEqual([])
+    for (const role of [ROLE, '']) {
+      expect(faultsOf({ ...HANDED_ON, 'security-token': '', 'role-to-assume': role })).toEqual([
+        expect.stringMatching(/^access-key-id: a temporary key \(its ID begins with "STS\."\) without its security token/),
+      ])
+    }
+  })
+
+  test('environment takes the key that is there, and no other', () => {
+    const given: Given = { 'credential-source': 'environment', 'role-to-assume': ROLE }
+    expect(parse(given, { environmentKey: ENVIRONMENT_KEY }).source).toEqual({ kind: 'environment', key: ENVIRONMENT_KEY })
+    expect(faultsOf(given)).toEqual([expect.stringMatching(/^credential-source: the job's environment holds no key\. Accepted: /)])
+    expect(faultsOf({ 'credential-source': 'environment' }, { environmentKey: ENVIRONMENT_KEY })).toEqual([
+      expect.stringMatching(/^role-to-assume: nothing given beside a long-lived access key/),
+    ])
+    expect(faultsOf(given, { environmentKey: { ...ENVIRONMENT_KEY, accessKeySecret: 'a b' } })).toEqual([
+      expect.stringMatching(/^credential-source: in the environment's key white space/),
+    ])
+    expect(faultsOf(given, { environmentKey: { ...ENVIRONMENT_KEY, accessKeyId: 'STS.x' } })).toEqual([
+      expect.stringMatching(/^credential-source: a temporary key/),
+    ])
+    // What the environment holds is nothing to a step that does not ask for it.
+    expect(parse(BY_KEY, { environmentKey: ENVIRONMENT_KEY })).toEqual(parse(BY_KEY))
+    expect(faultsOf({}, { environmentKey: ENVIRONMENT_KEY })).toHaveLength(1)
+  })
+
+  test('ecs-ram-role needs nothing beside its name', () => {
+    expect(parse({ 'credential-source': 'ecs-ram-role' }).source).toEqual({ kind: 'ecs-ram-role' })
+    expect(parse({ 'credential-source': 'ecs-ram-role', 'role-to-assume': ROLE }).roles).toEqual([ROLE])
+  })
+
+  test.each(['OIDC', 'ecs', 'key', 'ecs_ram_role', 'environment,oidc'])('credential-source does not know %j', (name) => {
+    expect(faultsOf({ ...BY_KEY, 'credential-source': name })).toEqual([
+      `credential-source: got "${name}". Accepted: oidc, access-key, environment, ecs-ram-role.`,
+    ])
+  })
+
+  test('role-chaining: true is environment, with a warning where an OIDC provider is given too', () => {
+    const context = { environmentKey: ENVIRONMENT_KEY }
+    const chained = parse({ 'role-to-assume': ROLE, 'role-chaining': 'true' }, context)
+    expect([chained.source.kind, chained.warnings]).toEqual(['environment', []])
+    const beside = parse({ ...BY_OIDC, 'role-chaining': 'True' }, context)
+    expect([beside.source.kind, beside.warnings]).toEqual(['environment', [expect.stringMatching(/oidc-provider-arn is not used/)]])
+    expect(parse({ ...BY_OIDC, 'role-chaining': 'false' }, context).source.kind).toBe('oidc')
+    expect(parse({ ...BY_OIDC, 'role-chaining': 'true', 'credential-source': 'oidc' }, context).source.kind).toBe('oidc')
+    expect(faultsOf({ ...BY_KEY, 'role-chaining': 'true' }, context)).toEqual([expect.stringMatching(/^role-chaining: true takes/)])
+  })
+})
+
+describe('what only a role can use', () => {
+  const WISHES: Given = {
+    'role-duration-seconds': '900',
+    'role-session-expiration': '900',
+    'role-session-name': 'name',
+    'role-external-id': 'id',
+    'source-identity': 'me',
+    'inline-session-policy': '{"Version":"1","Statement":[]}',
+  }
+  const SOURCES: [string, Given][] = [
+    ['a temporary key of the inputs', HANDED_ON],
+    ['the environment', { 'credential-source': 'environment' }],
+    ["the instance's RAM role", { 'credential-source': 'ecs-ram-role' }],
+  ]
+  test.each(SOURCES)('is a fault where %s is handed on, and none where a role is assumed', (_, source) => {
+    const context = { environmentKey: { ...ENVIRONMENT_KEY, securityToken: 'CAIStoken' } }
+    expect(faultsOf(source, context)).toEqual([])
+    for (const [name, value] of Object.entries(WISHES)) {
+      expect(faultsOf({ ...source, [name]: value }, context)).toEqual([
+        `${name}: given without role-to-assume. Accepted: ${name} only where a role is assumed; credentials that are handed on stay as they are.`,
+      ])
+    }
+    expect(faultsOf({ ...source, ...WISHES, 'role-to-assume': ROLE }, context)).toEqual([])
+  })
+
+  test('OIDC knows no external ID and no source identity, unless a second role follows', () => {
+    const given: Given = { ...BY_OIDC, 'role-external-id': 'id', 'source-identity': 'me' }
+    expect(faultsOf(given)).toEqual([
+      expect.stringMatching(/^role-external-id: given for a role that is assumed by OIDC\./),
+      expect.stringMatching(/^source-identity: given where the only role is assumed by OIDC\./),
+    ])
+    expect(parse({ ...given, 'role-to-assume': `${ROLE},${ROLE}` }).session).toMatchObject({ externalId: 'id', sourceIdentity: 'me' })
+  })
+})
+
+describe('the session', () => {
+  test.each(['900', '3600', '43200', '0900'])('role-duration-seconds %s', (seconds) => {
+    expect(parse({ ...BY_KEY, 'role-duration-seconds': seconds }).session.durationSeconds).toBe(Number(seconds))
+    expect(parse({ ...BY_KEY, 'role-session-expiration': seconds }).session.durationSeconds).toBe(Number(seconds))
+  })
+
+  test.each(['0', '899', '43201', '-900', '+900', '1e3', '900.0', '1h', '0x384', '９００', '99999999999999999999', '9 00', 'NaN'])(
+    'role-duration-seconds refuses %j',
+    (text) => {
+      const accepted = 'Accepted: a whole number of seconds from 900 to 43200.'
+      for (const name of ['role-duration-seconds', 'role-session-expiration'] as const) {
+        expect(faultsOf({ ...BY_KEY, [name]: text })).toEqual([`${name}: got "${text}". ${accepted}`])
+      }
+    },
+  )
+
+  test('the new name wins over the former one, blank or wrong as that may be', () => {
+    const session = (given: Given): number => parse({ ...BY_KEY, ...given }).session.durationSeconds
+    expect(session({ 'role-duration-seconds': '900', 'role-session-expiration': '1800' })).toBe(900)
+    expect(session({ 'role-duration-seconds': '900', 'role-session-expiration': 'x' })).toBe(900)
+    expect(session({ 'role-duration-seconds': ' ', 'role-session-expiration': '1800' })).toBe(1800)
+  })
+
+  test.each([
+    ['nightly build #7', 'nightly-build--7'],
+    ['a@b.c_d-e', 'a@b.c_d-e'],
+    ['x'.repeat(65), 'x'.repeat(64)],
+    ['näch\n😀t', 'n-ch--t'],
+  ])('role-session-name %j becomes %j', (given, name) => {
+    expect(parse({ ...BY_KEY, 'role-session-name': given }).session.roleSessionName).toBe(name)
+  })
+
+  test.each(['x', 'é', '-', '😀'])('role-session-name refuses %j, which is too short', (name) => {
+    expect(faultsOf({ ...BY_KEY, 'role-session-name': name })).toEqual([
+      `role-session-name: got "${name}". Accepted: 2 to 64 letters, digits and . @ _ - (any other character becomes a hyphen).`,
+    ])
+  })
+
+  test.each([
+    ['role-external-id', ['ab', 'a'.repeat(1224), 'A9_+=,.@:/-'], ['a', 'a'.repeat(1225), 'a b', 'ä1', 'a;b', 'a\nb']],
+    ['source-identity', ['ab', 'a'.repeat(64), 'A9_+=,.@-'], ['a', 'a'.repeat(65), 'a b', 'acs:ram', 'aliyun:x', 'alibabacloud:x', 'a/b']],
+  ] as [InputName, string[], string[]][])('%s', (name, accepted, refused) => {
+    for (const value of accepted) expect(Object.values(parse({ ...BY_KEY, [name]: value }).session)).toContain(value)
+    for (const value of refused) {
+      expect(faultsOf({ ...BY_KEY, [name]: value })).toEqual([expect.stringMatching(new RegExp(`^${name}: got ".*Accepted: 2 to `))])
+    }
+  })
+
+  const policy = (text: string): string | undefined => parse({ ...BY_KEY, 'inline-session-policy': text }).session.policy
+
+  test.each([
+    ['{\n "Version" : "1",\t"Statement":\r\n[ ] }', '{"Version":"1","Statement":[]}'],
+    // Strings keep their white space and their escapes.
+    [
+      '{"Version":"1","Statement":[{"Resource":"a  b\\" :\\\\", "Sid" : " \\u0020 "}]}',
+      '{"Version":"1","Statement":[{"Resource":"a  b\\" :\\\\","Sid":" \\u0020 "}]}',
+    ],
+    // What RAM reads is what was written.
+    [
+      '{"Version":"1","Statement":[{"n": 12345678901234567890, "x": 1.50, "n": 1e400, "__proto__": 0}]}',
+      '{"Version":"1","Statement":[{"n":12345678901234567890,"x":1.50,"n":1e400,"__proto__":0}]}',
+    ],
+  ])('inline-session-policy %j is sent without white space', (text, minified) => {
+    expect(policy(text)).toBe(minified)
+  })
+
+  test('any JSON keeps its meaning without white space', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), fc.constantFrom(' ', '\t', '\n  '), (value, indent) => {
+        const document = { Version: '1', Statement: [value] }
+        fc.pre(JSON.stringify(document).length <= 2048)
+        expect(policy(JSON.stringify(document, undefined, indent))).toBe(JSON.stringify(document))
+      }),
+    )
+  })
+
+  test.each([
+    ['not json', 'which is not JSON'],
+    ["{'Version': '1'}", 'which is not JSON'],
+    ['[]', ''],
+    ['null', ''],
+    ['"x"', ''],
+    ['{"Version": 1, "Statement": []}', 'whose Version is not "1"'],
+    ['{"Version": "2012-10-17", "Statement": []}', 'whose Version is not "1"'],
+    ['{"Statement": []}', 'whose Version is not "1"'],
+    ['{"Version": "1"}', 'without a Statement'],
+  ])('inline-session-policy refuses %j', (text, why) => {
+    const got = `got ${JSON.stringify(text)}${why === '' ? '' : `, ${why}`}`
+    expect(faultsOf({ ...BY_KEY, 'inline-session-policy': text })).toEqual([
+      `inline-session-policy: ${got}. Accepted: a RAM policy: a JSON object with "Version": "1" and "Statement".`,
+    ])
+  })
+
+  test('inline-session-policy is measured without white space', () => {
+    const padded = (length: number): string => {
+      const text = '{"Version":"1","Statement":[{"Sid":""}]}'
+      return text.replace('"Sid":""', `"Sid":   "${'x'.repeat(length - text.length)}"`)
+    }
+    expect(policy(padded(2048))).toHaveLength(2048)
+    expect(faultsOf({ ...BY_KEY, 'inline-session-policy': padded(2049) })).toEqual([
+      'inline-session-policy: 2049 characters after white space is taken out. Accepted: at most 2048 characters.',
+    ])
+  })
+})
+
+describe('region and sts-endpoint', () => {
+  const endpoint = (given: Given): string => parse({ ...BY_KEY, ...given }).endpoint.href
+
+  test.each(['cn-hangzhou', 'us-east-1', 'cn-zhangjiakou-na62-a01', 'x', `a${'-1'.repeat(31)}`])('region %j', (region) => {
+    expect(parse({ ...BY_KEY, region }).region).toBe(region)
+    expect(endpoint({ region })).toMatch(/^https:\/\/sts\.([a-z0-9-]+\.)?aliyuncs\.com\/$/)
+  })
+
+  test.each([
+    'evil.com#',
+    'evil.com/',
+    'evil.com?',
+    'a@evil.com',
+    'cn-hangzhou.evil.com',
+    '../x',
+    'cn_hangzhou',
+    'CN-HANGZHOU',
+    'cn-hangzhou\nX: y',
+    'cn hangzhou',
+    '%63n',
+    'ｃn-hangzhou',
+    'xn--a',
+    '-',
+    'cn-',
+    '-cn',
+    'cn--hangzhou',
+    'x'.repeat(64),
+    '127.0.0.1',
+    'cn-hangzhou\u0000',
+    '[::1]',
+    'cn:80',
+  ])('region refuses %j', (region) => {
+    expect(faultsOf({ ...BY_KEY, region })).toEqual([`region: got ${JSON.stringify(region)}. Accepted: a region ID such as cn-hangzhou.`])
+  })
+
+  test.each([
+    ['sts.cn-hangzhou.aliyuncs.com', 'https://sts.cn-hangzhou.aliyuncs.com/'],
+    ['https://sts-vpc.cn-hangzhou.aliyuncs.com', 'https://sts-vpc.cn-hangzhou.aliyuncs.com/'],
+    ['https://sts.aliyuncs.com/', 'https://sts.aliyuncs.com/'],
+    ['HTTPS://STS.Aliyuncs.com:443', 'https://sts.aliyuncs.com/'],
+    ['sts.internal:8443', 'https://sts.internal:8443/'],
+    ['sts', 'https://sts/'],
+    ['127.0.0.1:1234', 'https://127.0.0.1:1234/'],
+    ['http://127.0.0.1:1234', 'http://127.0.0.1:1234/'],
+    ['http://127.255.0.9', 'http://127.255.0.9/'],
+    ['http://localhost:1', 'http://localhost:1/'],
+    ['http://[::1]:1', 'http://[::1]:1/'],
+    ['[2001:db8::1]', 'https://[2001:db8::1]/'],
+  ])('sts-endpoint %j', (given, url) => {
+    expect(endpoint({ 'sts-endpoint': given, region: 'us-east-1' })).toBe(url)
+  })
+
+  test.each([
+    // http away from loopback
+    'http://sts.aliyuncs.com',
+    'http://128.0.0.1',
+    'http://localhost.evil.com',
+    'http://127.0.0.1.evil.com',
+    'http://127.evil.com',
+    'http://[::2]',
+    'http://[::ffff:127.0.0.1]',
+    'http://localhost.',
+    // other ways to write an address
+    '127.1',
+    'http://127.1',
+    'http://0x7f000001',
+    'http://2130706433',
+    'http://0177.0.0.1',
+    'http://[0:0:0:0:0:0:0:1]',
+    '0',
+    // more than a host
+    'https://sts.aliyuncs.com/path',
+    'sts.aliyuncs.com/path',
+    'sts.aliyuncs.com//',
+    'sts.aliyuncs.com?x=1',
+    'sts.aliyuncs.com?',
+    'sts.aliyuncs.com#x',
+    'evil.com#',
+    'https://evil.com#.aliyuncs.com',
+    'https://evil.com?.aliyuncs.com',
+    'https://evil.com\\.aliyuncs.com',
+    'https:\\\\evil.com',
+    'https:/evil.com',
+    'https:evil.com',
+    '//evil.com',
+    'https://',
+    'https:// sts.aliyuncs.com',
+    'sts.aliyuncs.com:',
+    'sts.aliyuncs.com:x',
+    'sts.aliyuncs.com:99999',
+    'sts.aliyuncs.com:80:80',
+    // names that are not written as they are called
+    'sts%2Ealiyuncs%2Ecom',
+    'sts.aliyuncs.com%2f.evil.com',
+    'sts.aliyuncs.com.',
+    'sts..aliyuncs.com',
+    '.aliyuncs.com',
+    '-sts.aliyuncs.com',
+    'sts_.aliyuncs.com',
+    'ſts.aliyuncs.com',
+    'ｓts.aliyuncs.com',
+    'sts。aliyuncs。com',
+    'stѕ.aliyuncs.com',
+    'xn--a.aliyuncs.com',
+    'sts.aliyuncs.com\u0000',
+    'sts.aliyuncs.com\nHost: evil.com',
+    'sts.aliyuncs.com evil.com',
+    '::1',
+    '[::1',
+    '[fe80::1%25eth0]',
+    // other schemes
+    'ftp://sts.aliyuncs.com',
+    'file:///etc/passwd',
+    'javascript:alert(1)',
+    'httpss://sts.aliyuncs.com',
+  ])('sts-endpoint refuses %j', (given) => {
+    expect(faultsOf({ ...BY_KEY, 'sts-endpoint': given })).toEqual([
+      `sts-endpoint: got ${JSON.stringify(given)}. Accepted: a host such as sts.cn-hangzhou.aliyuncs.com, or its https URL without path, query and user; http only for a loopback address.`,
+    ])
+  })
+
+  test.each([
+    'https://user:password@evil.com',
+    'https://password@sts.aliyuncs.com',
+    'user:password@sts.aliyuncs.com',
+    'https://user:pass/password@x',
+    'https://@sts.aliyuncs.com',
+    'sts.aliyuncs.com@evil.com',
+    'a@password@b',
+  ])('sts-endpoint refuses %j, and does not repeat what may be a password', (given) => {
+    const [fault, ...others] = faultsOf({ ...BY_KEY, 'sts-endpoint': given })
+    expect(fault).toContain(`sts-endpoint: got "***@`)
+    expect(fault).not.toContain('password')
+    expect(others).toEqual([])
+  })
+
+  test('whatever is accepted is called as it is written', () => {
+    const piece = fc.constantFrom(...'abz019.-:/@#?\\%[]_ '.split(''), 'localhost', 'http://', 'https://', '127.0.0.1', 'ß', '\n')
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
+        const text = pieces.join('')
+        const given = { ...BY_KEY, 'sts-endpoint': text }
+        fc.pre(text.trim() !== '' && faultsOf(given).length === 0)
+        const { protocol, hostname, pathname, search, hash, username, password } = parse(given).endpoint
+        expect(text).toContain(hostname)
+        expect([pathname, search, hash, username, password]).toEqual(['/', '', '', '', ''])
+        expect(protocol === 'https:' || /^(127\.[0-9.]+|localhost)$/.test(hostname)).toBe(true)
+      }),
+      { numRuns: 2000 },
+    )
+  })
+})
+
+describe('numbers and booleans', () => {
+  test.each([
+    ['retry-max-attempts', 'maxAttempts', ['1', '5', '20'], ['0', '21', '1.5', '-1', 'five', '1e1', '']],
+    ['timeout-seconds', 'timeoutSeconds', ['1', '3600'], ['0', '3601', '1m', '60s', '']],
+  ] as [InputName, 'maxAttempts' | 'timeoutSeconds', string[], string[]][])('%s', (name, field, accepted, refused) => {
+    for (const value of accepted) expect(parse({ ...BY_KEY, [name]: value })[field]).toBe(Number(value))
+    for (const value of refused) expect(faultsOf({ ...BY_KEY, [name]: value })).toHaveLength(value === '' ? 0 : 1)
+  })
+
+  test.each([
+    ['export-environment-variables', (inputs: Inputs) => inputs.exportVariables],
+    ['output-credentials', (inputs: Inputs) => inputs.outputCredentials],
+    ['mask-account-id', (inputs: Inputs) => inputs.maskAccountId],
+    ['set-current-profile', (inputs: Inputs) => inputs.profile?.setCurrent],
+    ['cleanup', (inputs: Inputs) => inputs.cleanup],
+  ] as [InputName, (inputs: Inputs) => boolean | undefined][])("%s is one of YAML's core booleans", (name, field) => {
+    const given: Given = { ...BY_KEY, profile: 'ci', region: 'cn-hangzhou' }
+    for (const value of ['true', 'True', 'TRUE']) expect(field(parse({ ...given, [name]: value }))).toBe(true)
+    for (const value of ['false', 'False', 'FALSE']) expect(field(parse({ ...given, [name]: value }))).toBe(false)
+    for (const value of ['yes', 'no', 'on', 'off', '1', '0', 'tRUE', 'true false', 'y', 'null', 'truе']) {
+      expect(faultsOf({ ...given, [name]: value })).toEqual([`${name}: got "${value}". Accepted: true or false.`])
+    }
+  })
+})
+
+describe('what is handed on', () => {
+  test('export-for is a list without repetitions', () => {
+    expect(parse({ ...BY_KEY, 'export-for': 'packer, oss\nserverless-devs oss' }).exportFor).toEqual(['oss', 'packer', 'serverless-devs'])
+    expect(faultsOf({ ...BY_KEY, 'export-for': 'OSS terraform' })).toEqual([
+      'export-for: got "OSS". Accepted: oss, packer, serverless-devs, one or several.',
+      'export-for: got "terraform". Accepted: oss, packer, serverless-devs, one or several.',
+    ])
+    expect(faultsOf({ ...BY_KEY, 'export-for': 'oss', 'export-environment-variables': 'false' })).toEqual([
+      'export-for: got "oss" while export-environment-variables is false. Accepted: export-for only where variables are exported.',
+    ])
+  })
+
+  test('a profile has a name on one line, and a region', () => {
+    const given = { ...BY_KEY, region: 'cn-hangzhou' }
+    expect(parse({ ...given, profile: 'späße & "<' }).profile).toEqual({ name: 'späße & "<', setCurrent: true })
+    expect(parse({ ...given, profile: 'x', 'set-current-profile': 'false' }).profile).toEqual({ name: 'x', setCurrent: false })
+    for (const name of ['a\nb', 'a\u0000b', 'a\u007fb', 'a\u0085b']) expect(faultsOf({ ...given, profile: name })).toHaveLength(1)
+    expect(faultsOf({ ...BY_KEY, profile: 'ci' })).toEqual([expect.stringMatching(/^region: nothing given\..*refuses a profile without/)])
+  })
+
+  test('allowed-account-ids is a list of digits, and never one that allows everything by mistake', () => {
+    expect(parse({ ...BY_KEY, 'allowed-account-ids': '1,2\n 3' }).allowedAccountIds).toEqual(['1', '2', '3'])
+    for (const text of ['1 x', '*', '1-2', ROLE, '１', ',', ' , '])
+      expect(faultsOf({ ...BY_KEY, 'allowed-account-ids': text })).toHaveLength(1)
+  })
+})
+
+describe('faults', () => {
+  test('are all told together, with those of the surroundings, each once', () => {
+    const wrong: Given = {
+      'role-to-assume': 'x',
+      'credential-source': 'x',
+      'role-duration-seconds': 'x',
+      'role-session-name': 'x',
+      'role-external-id': 'x',
+      'source-identity': 'x',
+      'inline-session-policy': 'x',
+      region: 'X',
+      'sts-endpoint': 'x y',
+      'allowed-account-ids': 'x',
+      'retry-max-attempts': 'x',
+      'timeout-seconds': 'x',
+      'export-environment-variables': 'x',
+      'export-for': 'x',
+      'output-credentials': 'x',
+      'mask-account-id': 'x',
+      profile: 'x\ny',
+      'set-current-profile': 'x',
+      cleanup: 'x',
+      'role-chaining': 'x',
+    }
+    const faults = faultsOf(wrong, { otherFaults: ['HTTPS_PROXY: wrong'] })
+    expect(faults.map((fault) => fault.slice(0, fault.indexOf(':'))).sort()).toEqual([...Object.keys(wrong), 'HTTPS_PROXY'].sort())
+    expect(new InputFaults(faults).message).toBe(`${faults.length} inputs need a change:\n- ${faults.join('\n- ')}`)
+    expect(new InputFaults(faults.slice(0, 1)).message).toBe(faults[0])
+  })
+
+  test('are short and on one line, whatever was given', () => {
+    const [fault = ''] = faultsOf({ ...BY_KEY, profile: 'x\n'.repeat(5000), region: 'cn-hangzhou' })
+    expect(fault.length).toBeLessThan(300)
+    expect(fault).not.toContain('\n')
+  })
+
+  const SECRETS = ['LTAI5tNobodyMaySeeThisId', 'NobodyMaySeeThisSecret/+="', `CAIS${'NobodyMaySeeThisToken'.repeat(30)}+/=`]
+  const rotations = [
+    [0, 1, 2],
+    [0, 2, 1],
+    [1, 0, 2],
+    [1, 2, 0],
+    [2, 0, 1],
+    [2, 1, 0],
+  ]
+
+  test.each(rotations)('show no secret, in whichever of the three inputs it was pasted (%d, %d, %d)', (...order) => {
+    const pasted = Object.fromEntries(SECRET_INPUTS.map((name, index) => [name, SECRETS[order[index] ?? 0]]))
+    const everywhere = INPUT_NAMES.filter((name) => !(SECRET_INPUTS as readonly string[]).includes(name))
+    const attempts: Given[] = [
+      { ...pasted },
+      ...SECRET_INPUTS.map((name) => ({ ...pasted, [name]: undefined })),
+      ...SECRET_INPUTS.map((name) => ({ ...pasted, [name]: `${pasted[name] ?? ''} x` })),
+      { ...pasted, 'access-key-id': SECRETS.join('\n') },
+      // The same value in another input too: it is shown there as little.
+      ...everywhere.flatMap((name) => SECRETS.map((secret) => ({ ...pasted, [name]: secret }))),
+    ]
+    for (const given of attempts) {
+      const told = faultsOf({ ...given, cleanup: 'x' }).join('\n')
+      expect(told).not.toBe('')
+      expect(told).not.toMatch(/Nobody/)
+    }
+  })
+})

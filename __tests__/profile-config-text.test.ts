@@ -1,0 +1,182 @@
+import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { setCurrent } from '../src/profile/config-edit.js'
+import { fieldsOf, parseConfig } from '../src/profile/config-text.js'
+import { ProfileError } from '../src/profile/error.js'
+import { install, takeBack } from '../src/profile/layers.js'
+import { EMPTY_RECORD } from '../src/profile/record.js'
+import { brokenFile, bytes, configFile, profileName, profileOf } from './profile-arbitraries.js'
+
+const entry = (fields: string) => `{"current":"a","profiles":[{"name":"a",${fields}}]}`
+
+/** What is wrong with the file, and undefined where the CLI would accept it. */
+function faultOf(text: string): string | undefined {
+  try {
+    const { refusal } = parseConfig(text, '/h/config.json')
+    return refusal === undefined ? undefined : `line ${text.slice(0, refusal.offset).split('\n').length}: ${refusal.reason}`
+  } catch (error) {
+    if (error instanceof ProfileError) return error.message
+    throw error
+  }
+}
+
+describe('what the aliyun CLI makes of a file', () => {
+  // Each was put to Go's encoding/json with the CLI's structures.
+  test.each([
+    ['', 'is empty'],
+    [' \n\t', 'is empty'],
+    ['{', 'line 1'],
+    ['{\n"profiles": [\n}', 'line 3'],
+    ['[]', 'line 1: the aliyun CLI would not accept this file: it should hold a JSON object'],
+    ['"text"', 'a JSON object'],
+    ['7', 'a JSON object'],
+    ['\xef\xbb\xbf{}', 'byte order mark'],
+    ['\xff\xfe{\0}\0', 'byte order mark'],
+    ['{}\n{}', 'line 2'],
+    ['{"a": 1,}', 'line 1'],
+    ['{ // comment\n}', 'line 1'],
+    ['{"a": 01}', 'line 1'],
+    ['{"a": "\t"}', 'line 1'],
+    [`${'['.repeat(200_000)}`, '/h/config.json'],
+    ['{"profiles": []}', 'at least one profile'],
+    ['{"profiles": null}', 'at least one profile'],
+    ['{"profiles": {}}', '"profiles" should be a list'],
+    ['{"profiles": "x"}', '"profiles" should be a list'],
+    [
+      '{\n"profiles": [{"name": "default"}, 5]}',
+      'line 2: the aliyun CLI would not accept this file: each of "profiles" should be a JSON object',
+    ],
+    ['{"current": "b", "profiles": [{"name": "a"}]}', '"current" should name a profile'],
+    ['{"profiles": [{"name": "a"}]}', '"current" should name a profile'],
+    ['{"current": null, "profiles": [{"name": "a"}]}', '"current" should name a profile'],
+    ['{"current": "", "profiles": [{"name": "default"}]}', '"current" should name a profile'],
+    ['{"current": "b"}', '"current" should name a profile'],
+    ['{"current": 5, "profiles": [{"name": "default"}]}', '"current" should be a string'],
+    ['{"meta_path": false}', '"meta_path" should be a string'],
+    [entry('"retry_count": "3"'), '"retry_count" should be an integer'],
+    [entry('\n\n"expired_seconds": 3600.0'), 'line 3: "expired_seconds" should be an integer'],
+    [entry('"expired_seconds": 1e3'), '"expired_seconds" should be an integer'],
+    [entry('"sts_expiration": 9223372036854775808'), '"sts_expiration" should be an integer'],
+    [entry('"auto_plugin_install": "true"'), '"auto_plugin_install" should be true or false'],
+    [entry('"mode": ["AK"]'), '"mode" should be a string'],
+    [entry('"ACCESS_KEY_ID": 5'), '"access_key_id" should be a string'],
+    [entry(`"newer": ${'['.repeat(10_000)}${']'.repeat(10_000)}`), 'nested too deeply'],
+  ])('refused: %.60j', (text, fault) => {
+    expect(faultOf(text)).toContain(fault)
+  })
+
+  test.each([
+    ['{}', 'default', []],
+    ['null', 'default', []],
+    [' { "theme": 5 } ', 'default', []],
+    ['{"current": "default"}', 'default', []],
+    ['{"current": "a", "profiles": [{"name": "a"}, {"name": "a"}]}', 'a', ['a', 'a']],
+    ['{"profiles": [null]}', 'default', ['default']],
+    ['{"profiles": [{}, {}]}', 'default', ['default', '']],
+    ['{"current": "a", "current": "b", "profiles": [{"name": "b"}]}', 'b', ['b']],
+    ['{"current": "b", "current": null, "profiles": [{"name": "b"}]}', 'b', ['b']],
+    ['{"current": "a", "Current": "b", "profiles": [{"name": "c", "name": "b", "NAME": null}]}', 'b', ['b']],
+    ['{"profiles": [{"name": "x"}, {"name": "y"}], "Profile\xc5\xbf": [{"name": "default"}, {}]}', 'default', ['default', 'y']],
+    ['{"profiles": null, "current": "", "profiles": [{}]}', '', ['']],
+    ['{"current": "h\\u00f6me", "profiles": [{"name": "h\xc3\xb6me"}]}', 'höme', ['höme']],
+    ['{"current": "\\ud800", "profiles": [{"name": "\xff"}]}', '\ufffd', ['\ufffd']],
+    [entry('"sts_expiration": 9007199254740993, "retry_count": -0, "newer": 1e999, "auto_plugin_install": null'), 'a', ['a']],
+    [entry(`"newer": ${'['.repeat(9_997)}${']'.repeat(9_997)}`), 'a', ['a']],
+  ])('accepted: %.60j', (text, current, names) => {
+    expect(faultOf(text)).toBeUndefined()
+    const config = parseConfig(text, '/h/config.json')
+    expect([config.currentName, config.entries.map(({ name }) => name)]).toEqual([current, names])
+  })
+
+  test('a file of 100 MB is read and served', () => {
+    const text = `{"current":"a","profiles":[${`{"name":"b","newer":[1,2,{"x":"${'y'.repeat(1000)}"}]},`.repeat(95_000)}{"name":"a"}]}`
+    expect(text.length).toBeGreaterThan(100_000_000 - 2_000_000)
+    const config = parseConfig(text, '/h/config.json')
+    expect([config.refusal, config.entries.length, config.currentName]).toEqual([undefined, 95_001, 'a'])
+  })
+
+  test('the last of several fields counts, whatever its case, and a null is none', () => {
+    const text = entry('"access_key_id":"1","Access_Key_ID":"2","access_key_id":null,"region_id":"\\u0063n"')
+    const config = parseConfig(text, '/h/config.json')
+    const fields = config.entries[0] === undefined ? undefined : fieldsOf(text, config.entries[0])
+    expect([fields?.get('access_key_id'), fields?.get('region_id'), fields?.get('mode')]).toEqual(['2', 'cn', undefined])
+  })
+})
+
+describe('edits of the text', () => {
+  test('a missing "current" is inserted and taken out again without a trace', () => {
+    for (const text of ['{"profiles":[{}]}', '{\n\t"profiles": [{}]\n}', '{ "x": 1 , "profiles": [{}] }']) {
+      const inserted = setCurrent(parseConfig(text, 'F'), '"a"')
+      expect(parseConfig(inserted, 'F').currentName).toBe('a')
+      expect(setCurrent(parseConfig(inserted, 'F'), undefined)).toBe(text)
+    }
+  })
+
+  test('a new profile is laid out like its neighbours', () => {
+    const put = (text: string) => install({ text, record: EMPTY_RECORD }, 'F', request('ci', true)).text ?? ''
+    expect(
+      put('{\r\n  "current": "a",\r\n  "profiles": [\r\n    {\r\n      "name": "a",\r\n      "mode": ""\r\n    }\r\n  ]\r\n}\r\n'),
+    ).toContain('\r\n    },\r\n    {\r\n      "name": "ci",\r\n      "mode": "StsToken",\r\n')
+    expect(put('{"current":"a","profiles":[{"name":"a"}]}')).toContain('[{"name":"a"},{"name":"ci","mode":"StsToken",')
+    expect(put('{"current":"a","profiles":[{ "name" : "a", "mode" : "" }, { "name" : "b", "mode" : "" }]}')).toContain(
+      '"mode" : "" }, { "name": "ci", "mode": "StsToken", ',
+    )
+  })
+})
+
+const request = (name: string, current: boolean) => ({
+  id: 'run',
+  profile: profileOf(name, 'run'),
+  setCurrent: current,
+  cleanup: true,
+  expiration: new Date(0),
+})
+
+describe('any file', () => {
+  test('a profile that was put in and taken out leaves every byte as it was', () => {
+    fc.assert(
+      fc.property(configFile, profileName, fc.boolean(), ({ text, names }, name, current) => {
+        const installed = install({ text, record: EMPTY_RECORD }, 'F', request(name, current))
+        const config = parseConfig(installed.text ?? '', 'F')
+        expect(config.refusal).toBeUndefined()
+        expect(config.entries.map((found) => found.name)).toEqual(names.includes(name) ? names : [...names, name])
+        if (current || names.length === 0) expect(config.currentName).toBe(name)
+        else expect(config.currentName).toBe(parseConfig(text, 'F').currentName)
+        expect(takeBack(installed, 'F', () => true)).toEqual({ text, record: EMPTY_RECORD })
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
+  test('10,000 broken files: an error in our words, or the file is served and nothing in it is lost', () => {
+    let served = 0
+    fc.assert(
+      fc.property(brokenFile, profileName, (text, name) => {
+        const fault = faultOf(text)
+        if (fault !== undefined) {
+          expect(fault).not.toMatch(/not valid JSON\.|Unexpected|SyntaxError|STS\.|secret/)
+          return
+        }
+        served += 1
+        const before = parseConfig(text, 'F')
+        const installed = install({ text, record: EMPTY_RECORD }, 'F', request(name, true))
+        const after = parseConfig(installed.text ?? '', 'F')
+        expect([after.refusal, after.currentName]).toEqual([undefined, name])
+        const kept = after.entries.map(({ start, end }) => after.text.slice(start, end))
+        const covered = before.entries.find((candidate) => candidate.name === name)
+        for (const other of before.entries) if (other !== covered) expect(kept).toContain(text.slice(other.start, other.end))
+        for (const { key } of before.members)
+          if (before.profiles !== undefined) expect(after.members.map((member) => member.key)).toContain(key)
+        expect(takeBack(installed, 'F', () => true).text).toBe(text)
+      }),
+      { numRuns: 10_000 },
+    )
+    // Otherwise the faults were all fatal and the second half was never tried.
+    expect(served).toBeGreaterThan(500)
+  })
+})
+
+test('names in any script are written as Go writes them', () => {
+  const { text = '' } = install({ text: undefined, record: EMPTY_RECORD }, 'F', request('<ä&"\u2028\u{1f600}', false))
+  expect(text).toContain(bytes('"current": "\\u003cä\\u0026\\"\\u2028\u{1f600}"'))
+})
