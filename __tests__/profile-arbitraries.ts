@@ -13,10 +13,9 @@ const whiteSpace = fc.constantFrom('', '', ' ', '\n', '\t', '\r\n', '\n\t\t', '\
 
 /** A string token in one of the ways to write it. */
 function tokenOf(value: string): fc.Arbitrary<string> {
-  const escaped = [...JSON.stringify(value)]
-    .map((unit) => (unit >= '\u0080' ? `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}` : unit))
-    .join('')
-  return fc.constantFrom(JSON.stringify(value), value.length === [...value].length ? escaped : JSON.stringify(value)).map(bytes)
+  const plain = JSON.stringify(value)
+  const escaped = plain.replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return fc.constantFrom(plain, escaped).map(bytes)
 }
 
 const unknownValue = fc.constantFrom(

@@ -37,7 +37,7 @@ describe('what the aliyun CLI makes of a file', () => {
     ['{ // comment\n}', 'line 1'],
     ['{"a": 01}', 'line 1'],
     ['{"a": "\t"}', 'line 1'],
-    [`${'['.repeat(200_000)}`, '/h/config.json'],
+    ['['.repeat(200_000), '/h/config.json'],
     ['{"profiles": []}', 'at least one profile'],
     ['{"profiles": null}', 'at least one profile'],
     ['{"profiles": {}}', '"profiles" should be a list'],
@@ -60,7 +60,7 @@ describe('what the aliyun CLI makes of a file', () => {
     [entry('"auto_plugin_install": "true"'), '"auto_plugin_install" should be true or false'],
     [entry('"mode": ["AK"]'), '"mode" should be a string'],
     [entry('"ACCESS_KEY_ID": 5'), '"access_key_id" should be a string'],
-    [entry(`"newer": ${'['.repeat(10_000)}${']'.repeat(10_000)}`), 'nested too deeply'],
+    [entry(`"newer": ${'['.repeat(9_998)}${']'.repeat(9_998)}`), 'nested too deeply'],
   ])('refused: %.60j', (text, fault) => {
     expect(faultOf(text)).toContain(fault)
   })
@@ -154,7 +154,7 @@ describe('any file', () => {
       fc.property(brokenFile, profileName, (text, name) => {
         const fault = faultOf(text)
         if (fault !== undefined) {
-          expect(fault).not.toMatch(/not valid JSON\.|Unexpected|SyntaxError|STS\.|secret/)
+          expect(fault).not.toMatch(/Unexpected|position|SyntaxError|STS\.|secret/)
           return
         }
         served += 1

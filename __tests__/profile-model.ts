@@ -8,8 +8,9 @@ import { uninstallFrom } from '../src/profile/uninstall.js'
 import { bytes, configFile, profileName, profileOf, type ConfigFile } from './profile-arbitraries.js'
 
 /**
- * Random lives of one home against a model in memory. The model knows nothing of layers: for each name of a profile it keeps a pile of who wrote what, in
- * the order of writing; what a run wrote is taken out of the pile when the run ends, and what is on top is what the file must hold.
+ * Random lives of one home against a model in memory. The model knows nothing of layers: for each name of a profile it keeps a pile of who
+ * wrote what, in the order of writing; what a run wrote is taken out of the pile when the run ends, and what is on top is what the file
+ * must hold.
  */
 export type Step =
   | {

@@ -204,6 +204,20 @@ describe.each(NODES)('on %s', (node) => {
       expect(actions(secure)).toEqual(['IdToken', 'AssumeRoleWithOIDC'])
     })
 
+    test('one connection to each host, and that to STS is opened ahead', async () => {
+      const fresh = await startWorld({ tls: true })
+      newJob({ standIn: fresh.standIn })
+      const main = await job.main(fresh.byOidc)
+      const { requests } = fresh.standIn
+      await fresh.standIn.close()
+      expect(main.exitCode).toBe(0)
+      // The stand-in numbers connections as they come: a connection opened in vain would have taken the first number.
+      expect(requests.map(({ service, connection }) => [service, connection])).toEqual([
+        ['issuer', 1],
+        ['sts', 1],
+      ])
+    })
+
     test('a certificate that nobody trusts is not argued with: one attempt, and the message names the cure', async () => {
       secureJob({ NODE_EXTRA_CA_CERTS: undefined })
       const main = await job.main(secure.byKey)

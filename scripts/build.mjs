@@ -1,21 +1,82 @@
-// Builds dist/ from src/: one bundle for main, one for post. `node scripts/build.mjs [folder]` builds elsewhere, for the comparison.
-// tsc first and ncc on its JavaScript: ncc's own TypeScript loader checks every file of the project for each bundle.
-import { spawnSync } from 'node:child_process'
-import { rmSync } from 'node:fs'
+// Builds dist/ from src/: main, post, and what they share once. `node scripts/build.mjs [folder]` builds elsewhere, for the comparison.
+import { build } from 'esbuild'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-const COMPILED = '.cache/build'
 const folder = process.argv[2] ?? 'dist'
 
-const run = (tool, ...args) => {
-  const { status } = spawnSync(process.execPath, [tool, ...args], { stdio: 'inherit' })
-  if (status !== 0) process.exit(status ?? 1)
+// What the SDK's packages load at import and this action never reaches: it hands the SDK no credentials object and does the sending itself
+// (src/sts/sdk.ts). In the bundle they are empty. Whoever reaches for one after all gets a TypeError, which the scenario tests, run on dist,
+// would show.
+const NEVER_REACHED = [
+  '@alicloud/credentials',
+  '@alicloud/gateway-pop',
+  'http-proxy-agent',
+  'https-proxy-agent',
+  'httpx',
+  'moment',
+  'moment-timezone',
+  'socks-proxy-agent',
+  'ws',
+  'xml2js',
+]
+
+const SDK = /[\\/]node_modules[\\/](@alicloud|@darabonba)[\\/]/
+
+// Modules without side effects at import whose makers do not say so: what is not used of them (the toolkit's HTTP client, with the whole of
+// undici behind it) stays out.
+const PURE = /[\\/]node_modules[\\/](@actions[\\/][^\\/]+|tunnel|undici)[\\/]/
+
+const leaveOut = {
+  name: 'leave-out',
+  setup({ onResolve, onLoad, resolve }) {
+    onResolve({ filter: /^[^.]/ }, ({ path, importer }) =>
+      NEVER_REACHED.includes(path) && SDK.test(importer) ? { path, namespace: 'never-reached' } : undefined,
+    )
+    onLoad({ filter: /.*/, namespace: 'never-reached' }, () => ({ contents: 'module.exports = {}', loader: 'js' }))
+    onResolve({ filter: /.*/ }, async ({ path, pluginData, ...from }) => {
+      if (pluginData === leaveOut || from.kind === 'entry-point') return undefined
+      const found = await resolve(path, { importer: from.importer, kind: from.kind, resolveDir: from.resolveDir, pluginData: leaveOut })
+      // Nothing is returned for the others: an answer would lose what esbuild itself knows of a file, such as its package's module type.
+      return PURE.test(found.path) ? { ...found, sideEffects: false } : undefined
+    })
+  },
 }
 
-// Neither tool removes what an earlier build left.
-for (const stale of [COMPILED, folder]) rmSync(stale, { recursive: true, force: true })
-run('node_modules/typescript/bin/tsc', '--project', 'tsconfig.build.json')
-for (const entry of ['main', 'post']) {
-  const options = ['--license', 'licenses.txt', '--target', 'es2022', '--minify', '--no-cache']
-  run('node_modules/@vercel/ncc/dist/ncc/cli.js', 'build', join(COMPILED, `${entry}.js`), '--out', join(folder, entry), ...options)
+rmSync(folder, { recursive: true, force: true })
+const { metafile } = await build({
+  entryPoints: { 'main/index': 'src/main.ts', 'post/index': 'src/post.ts' },
+  outdir: folder,
+  chunkNames: 'shared/[name]-[hash]',
+  bundle: true,
+  splitting: true,
+  minify: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20',
+  mainFields: ['module', 'main'],
+  // Node's own modules, for the packages among the sources that are CommonJS.
+  banner: { js: "import{createRequire as nodeRequire}from'node:module';const require=nodeRequire(import.meta.url);" },
+  legalComments: 'none',
+  metafile: true,
+  logLevel: 'warning',
+  // An optional part of the proxy agent, for proxies that want Kerberos; it is asked for only there, and told by its absence.
+  external: ['kerberos'],
+  plugins: [leaveOut],
+})
+writeFileSync(join(folder, 'package.json'), '{ "type": "module" }\n')
+writeFileSync(join(folder, 'licenses.txt'), licenses(Object.keys(metafile.inputs)))
+
+/** The notices of every package of which the bundle holds a file. */
+function licenses(inputs) {
+  const packages = new Set(inputs.flatMap((input) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1] ?? []))
+  return [...packages]
+    .sort()
+    .map((path) => {
+      const { name, version, license } = JSON.parse(readFileSync(join(path, 'package.json'), 'utf8'))
+      const file = readdirSync(path).find((entry) => /^licen[cs]e(\.(md|txt))?$/i.test(entry))
+      const text = file === undefined ? '' : `\n${readFileSync(join(path, file), 'utf8').trim()}\n`
+      return `${name} ${version} (${license})\n${text}`
+    })
+    .join('\n\n')
 }

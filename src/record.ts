@@ -36,5 +36,7 @@ export function parseRecord(text: string): StepRecord | undefined {
 }
 
 function isStrings(value: unknown): value is Readonly<Record<string, string>> {
-  return typeof value === 'object' && value !== null && Object.values(value).every((entry) => typeof entry === 'string')
+  return (
+    typeof value === 'object' && value !== null && !Array.isArray(value) && Object.values(value).every((entry) => typeof entry === 'string')
+  )
 }

@@ -38,6 +38,7 @@ export async function run(runner: Runner, env: Environment): Promise<void> {
     const wait = patience(inputs.maxAttempts, inputs.timeoutSeconds, runner.info)
     const sts = stsClient(inputs.endpoint, wait, runner.mask)
     situation.sts = sts
+    sts.prepare()
     const base = await baseOf(inputs, env, runner, wait, (token) => (situation.oidcToken = token))
     const session = await sessionOf(inputs, sts, base)
     if (inputs.maskAccountId) runner.mask(session.accountId)
@@ -165,7 +166,9 @@ async function handOver(
 ): Promise<void> {
   const { cleanup } = inputs
   const variables = inputs.exportVariables ? variablesFor(session, inputs.region, inputs.exportFor) : new Map<string, string>()
-  const before = Object.fromEntries([...variables.keys()].map((name) => [name, env[name] ?? '']))
+  // A variable that holds this very value already (a key of the environment that is handed on) is the environment's, and stays.
+  const changed = [...variables].filter(([name, value]) => env[name] !== value)
+  const before = Object.fromEntries(changed.map(([name]) => [name, env[name] ?? '']))
   for (const [name, value] of Object.entries(before)) if (holdsCredential(name)) maskFormer(runner, value)
   const recordOf = (names: Readonly<Record<string, string>>): Parameters<Runner['saveRecord']>[0] => ({
     cleanup,

@@ -5,6 +5,8 @@
 import { setTimeout as sleepFor } from 'node:timers/promises'
 import http, { type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http'
 import https from 'node:https'
+import { isIP, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { proxyFor } from './proxy.js'
 
 /** A whole call may take this long; most take a tenth of a second. */
@@ -74,7 +76,7 @@ export class TransportError extends Error {
   }
 }
 
-/** One connection pool for each origin, so that the roles of a chain share a connection. */
+/** One connection pool for each way out, so that the roles of a chain share a connection. */
 const agents = new Map<string, http.Agent>()
 
 async function agentFor(url: URL, proxy: URL | undefined): Promise<http.Agent> {
@@ -88,10 +90,47 @@ async function agentFor(url: URL, proxy: URL | undefined): Promise<http.Agent> {
 
 async function newAgent(plain: boolean, proxy: URL | undefined): Promise<http.Agent> {
   const options = { keepAlive: true }
-  if (proxy === undefined) return plain ? new http.Agent(options) : new https.Agent(options)
+  if (proxy === undefined) return plain ? new http.Agent(options) : new EarlyAgent(options)
   // Loaded where there is a proxy only, and late: where the job sets DEBUG these libraries would print the proxy's URL.
   if (plain) return new (await import('http-proxy-agent')).HttpProxyAgent(proxy, options)
   return new (await import('https-proxy-agent')).HttpsProxyAgent(proxy, options)
+}
+
+/** Can open a connection before there is a request for it. */
+class EarlyAgent extends https.Agent {
+  readonly #early = new Map<string, Duplex>()
+
+  open(host: string, port: number): void {
+    const socket = super.createConnection({ host, port, servername: isIP(host) === 0 ? host : '' })
+    if (!(socket instanceof Socket)) return
+    // A connection that fails or is never used is nobody's trouble: a request opens its own, and tells what is wrong with it.
+    socket.once('error', () => {
+      this.#early.delete(`${host}:${port}`)
+    })
+    socket.unref()
+    this.#early.set(`${host}:${port}`, socket)
+  }
+
+  override createConnection(
+    options: https.RequestOptions,
+    callback?: (failure: Error | null, socket: Duplex) => void,
+  ): Duplex | null | undefined {
+    const place = `${options.host ?? ''}:${options.port ?? ''}`
+    const socket = this.#early.get(place)
+    this.#early.delete(place)
+    if (!(socket instanceof Socket) || socket.destroyed) return super.createConnection(options, callback)
+    return socket.ref()
+  }
+}
+
+/**
+ * Opens the connection for a request that is sure to come, so that name look-up, TCP and TLS are over when it does. Sends nothing and reports
+ * nothing. Does nothing where a proxy stands between, or where there is no TLS.
+ */
+export async function connectAhead(url: URL): Promise<void> {
+  if (url.protocol !== 'https:' || proxyFor(url) !== undefined) return
+  const agent = await agentFor(url, undefined)
+  if (agent instanceof EarlyAgent) agent.open(url.hostname.replace(/^\[|\]$/g, ''), Number(url.port || '443'))
 }
 
 export interface SendOptions {

@@ -47,8 +47,9 @@ export function replaceEntry({ text }: ConfigText, entry: Entry, profile: StsPro
 }
 
 /**
- * The text without `entry`: the exact inverse of `appendEntry`, whatever came after it. Where it is the only one an empty profile named "default" takes
- * its place, as the CLI would invent it: no reader can do without a profile, and the Terraform provider not without the list.
+ * The text without `entry`: the exact inverse of `appendEntry`, whatever came after it. Where it is the only one an empty profile named
+ * "default" takes its place, as the CLI would invent it: no reader can do without a profile, and the Terraform provider not without the
+ * list.
  */
 export function removeEntry({ text, entries }: ConfigText, entry: Entry): string {
   const index = entries.indexOf(entry)

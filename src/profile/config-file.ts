@@ -13,8 +13,8 @@ export interface CurrentProfile {
 }
 
 /**
- * Reads the current profile of the config.json at `path`; undefined where there is no file or it holds no profiles. Throws ProfileError, which shows nothing
- * of its content, where the file cannot be read or the CLI would not accept it.
+ * Reads the current profile of the config.json at `path`; undefined where there is no file or it holds no profiles. Throws ProfileError,
+ * which shows nothing of its content, where the file cannot be read or the CLI would not accept it.
  */
 export async function readCurrentProfile(path: string): Promise<CurrentProfile | undefined> {
   return explained(path, async () => {
@@ -28,8 +28,8 @@ export async function readCurrentProfile(path: string): Promise<CurrentProfile |
     const fields = fieldsOf(text, entry)
     const field = (name: string) => (fields.get(name) === '' ? undefined : fields.get(name))
     const mode = fields.get('mode') ?? ''
-    // Field by field the file comes first. A profile without a mode, or of the mode that the environment's own key would give, is harmless as long as
-    // it has no part of a key.
+    // Field by field the file comes first. A profile without a mode, or of the mode that the environment's own key would give, is harmless
+    // as long as it has no part of a key.
     const holdsKey = ['access_key_id', 'access_key_secret', 'sts_token'].some((name) => field(name) !== undefined)
     return {
       name: entry.name,

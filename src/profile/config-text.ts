@@ -2,9 +2,9 @@ import { createScanner, visit } from 'jsonc-parser'
 import { ProfileError } from './error.js'
 
 /**
- * The text of the aliyun CLI's config.json, read as Go's encoding/json reads it into the CLI's structures and edited by splices, so that whatever an edit
- * does not mean keeps its bytes. Texts are the file's bytes, one character each ("latin1"): JSON's structure is ASCII, so offsets are byte offsets and
- * even invalid UTF-8 survives.
+ * The text of the aliyun CLI's config.json, read as Go's encoding/json reads it into the CLI's structures and edited by splices, so that
+ * whatever an edit does not mean keeps its bytes. Texts are the file's bytes, one character each ("latin1"): JSON's structure is ASCII, so
+ * offsets are byte offsets and even invalid UTF-8 survives.
  */
 export interface ConfigText {
   readonly text: string
@@ -45,11 +45,11 @@ export interface Member extends Span {
 /** The name that the CLI assumes where the file gives none (`NewConfiguration` in its source). */
 export const DEFAULT_NAME = 'default'
 
-/** Go's encoding/json gives up below this many arrays and objects in each other. */
+/** So many arrays and objects in each other Go's encoding/json reads. */
 const MAX_DEPTH = 10_000
 
-// The fields of the CLI's structures (config/configuration.go and config/profile.go of v3.4.11) that are not strings. A value of another type makes
-// encoding/json refuse the file, whatever the profile.
+// The fields of the CLI's structures (config/configuration.go and config/profile.go of v3.4.11) that are not strings. A value of another
+// type makes encoding/json refuse the file, whatever the profile.
 const INTEGER_FIELDS = [
   ...['expired_seconds', 'retry_timeout', 'connect_timeout', 'retry_count', 'cloud_sso_access_token_expire', 'sts_expiration'],
   ...['oauth_access_token_expire', 'oauth_refresh_token_expire'],
@@ -99,8 +99,8 @@ const PROFILE_TYPES: ReadonlyMap<string, FieldType> = new Map([
 ])
 
 /**
- * Reads a file's text. Throws ProfileError, which names `path`, the line and the cure, where the text is not JSON or has no place for profiles; what the
- * CLI refuses beyond that is told by `refusal`.
+ * Reads a file's text. Throws ProfileError, which names `path`, the line and the cure, where the text is not JSON or has no place for
+ * profiles; what the CLI refuses beyond that is told by `refusal`.
  */
 export function parseConfig(text: string, path: string): ConfigText {
   requireJson(text, path)
@@ -114,7 +114,8 @@ export function parseConfig(text: string, path: string): ConfigText {
 
   const refusals = new Refusals()
   const members = readMembers(text, scanner, refusals)
-  // The CLI decodes over a list that holds an empty "default", and Go a second list over the first: profiles without a name keep those names.
+  // The CLI decodes over a list that holds an empty "default", and Go a second list over the first: profiles without a name keep those
+  // names.
   let names = [DEFAULT_NAME]
   let profiles: Member | undefined
   let entries: Entry[] = []
@@ -245,8 +246,8 @@ function readValue(text: string, scanner: Scanner, refusals: Refusals): Span {
     const character = text.charAt(scanner.getTokenOffset())
     if (character === '{' || character === '[') depth += 1
     if (character === '}' || character === ']') depth -= 1
-    // Two levels of the file at most are above the value that is read here.
-    if (depth === MAX_DEPTH - 2) refusals.add({ offset: scanner.getTokenOffset(), reason: 'its values are nested too deeply' })
+    // The first to read is always the top-level object, which is one level itself.
+    if (depth === MAX_DEPTH) refusals.add({ offset: scanner.getTokenOffset(), reason: 'its values are nested too deeply' })
     const end = scanner.getPosition()
     scanner.scan()
     if (depth === 0) return { start, end }
@@ -277,7 +278,10 @@ function readEntries(text: string, list: Span, names: readonly string[], path: s
   return entries
 }
 
-/** The field that Go fills from `key`: names are compared without regard to case, by Unicode's simple folding (K, U+212A, is a k; U+017F an s). */
+/**
+ * The field that Go fills from `key`: names are compared without regard to case, by Unicode's simple folding (K, U+212A, is a k; U+017F an
+ * s).
+ */
 function fieldNamed(key: string, fields: ReadonlyMap<string, FieldType>): string | undefined {
   if (fields.has(key)) return key
   const plain = key

@@ -1,6 +1,6 @@
 /**
- * Why a profile cannot be written or taken back: the message names the file, the line where it applies, and the cure. It holds no secret and no
- * content of a file.
+ * Why a profile cannot be written or taken back: the message names the file, the line where it applies, and the cure. It holds no secret
+ * and no content of a file.
  */
 export class ProfileError extends Error {
   override readonly name = 'ProfileError'
@@ -15,7 +15,7 @@ export function explainSystemError(error: unknown, path: string): ProfileError |
 
 /** The code (ENOENT, EACCES, ...) of an error that a system call gave. */
 export function systemErrorCode(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error) || !('syscall' in error)) return undefined
+  if (typeof error !== 'object' || error === null || !('code' in error) || !('syscall' in error)) return undefined
   return typeof error.code === 'string' ? error.code : undefined
 }
 

@@ -38,8 +38,8 @@ export function lockPathOf(path: string): string {
 }
 
 /**
- * Does `work` on the files at and beside `path`, config.json's, under their lock; the folder is made where it is missing. Killed writers' temporary files
- * go. The work is done again where the lock was lost. Throws ProfileError where the files cannot be had.
+ * Does `work` on the files at and beside `path`, config.json's, under their lock; the folder is made where it is missing. Killed writers'
+ * temporary files go. The work is done again where the lock was lost. Throws ProfileError where the files cannot be had.
  */
 export async function withStore<T>(path: string, work: (store: Store) => Promise<T>, calls: WritingCalls = fs.promises): Promise<T> {
   return explained(path, async () => {
@@ -69,7 +69,9 @@ export function locate(path: string): Place {
   return { target, exists: stats !== undefined }
 }
 
-/** Whose the file and its folders are: throws ProfileError where they are another user's, and returns warnings where others may write them. */
+/**
+ * Whose the file and its folders are: throws ProfileError where they are another user's, and returns warnings where others may write them.
+ */
 export function checkOwners(path: string): string[] {
   const { target } = locate(path)
   const warnings: string[] = []
@@ -93,7 +95,7 @@ export async function readText(path: string): Promise<string | undefined> {
   for (let attempt = 1; ; attempt += 1) {
     const text = readOnce(path)
     // An aliyun CLI that is writing just now truncates the file first and so shows half of it.
-    if (text === undefined || attempt === 5 || /[}l]\s*$/.test(text.slice(-100))) return text
+    if (text === undefined || attempt === 5 || /(?:\}|null)\s*$/.test(text.slice(-100))) return text
     await pause(20)
   }
 }
@@ -235,7 +237,5 @@ function belongsToAnother({ uid }: Stats): boolean {
 }
 
 function kindOf(stats: Stats): string {
-  if (stats.isDirectory()) return 'a directory'
-  if (stats.isFile()) return 'a file'
-  return 'a device, pipe or socket'
+  return stats.isDirectory() ? 'a directory' : 'a device, pipe or socket'
 }

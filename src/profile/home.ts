@@ -2,8 +2,8 @@ import { posix, win32 } from 'node:path'
 import { ProfileError } from './error.js'
 
 /**
- * Path of the file that the aliyun CLI reads, by its own rule: below HOME, or on Windows below HOMEDRIVE and HOMEPATH together, then USERPROFILE.
- * Throws ProfileError where there is no home, or one that depends on the working directory.
+ * Path of the file that the aliyun CLI reads, by its own rule: below HOME, or on Windows below HOMEDRIVE and HOMEPATH together, then
+ * USERPROFILE. Throws ProfileError where there is no home, or one that depends on the working directory.
  */
 export function configFileOf(env: Readonly<Record<string, string | undefined>>, platform: NodeJS.Platform): string {
   const windows = platform === 'win32'

@@ -34,8 +34,8 @@ const LONGEST_SESSION = 43_200_000
 const GRACE = 300_000
 
 /**
- * Finds what can be known to be wrong before any credentials are asked for: a file or folder that cannot be read or written, a file that the CLI would not
- * accept. Changes nothing. Throws ProfileError.
+ * Finds what can be known to be wrong before any credentials are asked for: a file or folder that cannot be read or written, a file that
+ * the CLI would not accept. Changes nothing. Throws ProfileError.
  */
 export async function checkProfile({ path }: { readonly path: string }): Promise<void> {
   await explained(path, async () => {
@@ -48,7 +48,8 @@ export async function checkProfile({ path }: { readonly path: string }): Promise
 }
 
 /**
- * Writes the profile, after taking back what runs left whose session is over. Throws ProfileError, with the files as they were, where it cannot.
+ * Writes the profile, after taking back what runs left whose session is over. Throws ProfileError, with the files as they were, where it
+ * cannot.
  */
 export async function installProfile(request: ProfileInstallation, calls?: WritingCalls): Promise<Installed> {
   return withStore(request.path, (store) => installInto(store, request), calls)
@@ -57,12 +58,13 @@ export async function installProfile(request: ProfileInstallation, calls?: Writi
 /**
  * The writes of an installation and their order.
  *
- * What is over is taken back first, and completely, config.json before the record: killed in between, the record names a run that is no longer in
- * config.json, which the next one finds out. The other way round, the entry would have lost the record that says whose it is and what it covered.
+ * What is over is taken back first, and completely, config.json before the record: killed in between, the record names a run that is no
+ * longer in config.json, which the next one finds out. The other way round, the entry would have lost the record that says whose it is and
+ * what it covered.
  *
- * Then the record is written before config.json: killed in between, the record again names a run that is not in config.json. The other way round,
- * what the entry covered would be gone. So at every instant all that was covered is in one of the two files, and every entry of ours in
- * config.json is in the record. A run that does not clean up only makes the record give up claims on what it writes: that comes last.
+ * Then the record is written before config.json: killed in between, the record again names a run that is not in config.json. The other way
+ * round, what the entry covered would be gone. So at every instant all that was covered is in one of the two files, and every entry of ours
+ * in config.json is in the record. A run that does not clean up only makes the record give up claims on what it writes: that comes last.
  */
 export async function installInto(store: Store, request: ProfileInstallation): Promise<Installed> {
   const { path, id, profile, setCurrent, cleanup, now } = request

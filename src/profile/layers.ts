@@ -69,12 +69,14 @@ function disown(layer: Layer): Layer {
 /**
  * Takes runs back, in any order.
  *
- * Each name of a profile is a pile: what the runs of that name covered, lowest first, and on top the entry that is in the file. A place in the pile that
- * holds a run's keys is that run's, whatever else was edited in it; where several hold the same keys it is the nearest below. Taking a run back
- * replaces what is its own, wherever in the pile it lies, by what the run covered. What anybody else put there stays. `current` is such a pile too,
- * of names, and since a name does not say who wrote it, only a run whose entry is still in a pile can own the one that is in the file.
+ * Each name of a profile is a pile: what the runs of that name covered, lowest first, and on top the entry that is in the file. A place in
+ * the pile that holds a run's keys is that run's, whatever else was edited in it; where several hold the same keys it is the nearest below.
+ * Taking a run back replaces what is its own, wherever in the pile it lies, by what the run covered. What anybody else put there stays.
+ * `current` is such a pile too, of names, and since a name does not say who wrote it, only a run whose entry is still in a pile can own the
+ * one that is in the file.
  *
- * So it does not matter at which write a run was killed: a place that it never filled, or that it has already given back, is not taken for its own.
+ * So it does not matter at which write a run was killed: a place that it never filled, or that it has already given back, is not taken for
+ * its own.
  */
 export function takeBack(home: Home, path: string, isOver: (layer: Layer) => boolean): Home {
   const { made, layers } = home.record
@@ -113,33 +115,27 @@ function takeBackOne({ text, record: { made, layers } }: Home, path: string, { i
   const ownsEntry = entry !== undefined && owners.ofEntry(entry) === layer
   const ownsCurrent = config.entries.length > 0 && owners.present.has(layer) && owners.ofCurrent(layers, config.currentName) === layer
 
-  if (
-    ownsEntry &&
-    layer.covered === undefined &&
-    config.entries.length === 1 &&
-    made !== undefined &&
-    saysNothingElse(config, made.before, path)
-  ) {
+  if (!ownsEntry && !ownsCurrent) return { text, record }
+  const isLast = ownsEntry && layer.covered === undefined && config.entries.length === 1
+  if (isLast && made !== undefined && saysNothingElse(config, made.before, path)) {
     return { text: made.before, record: { made: undefined, layers: remaining } }
   }
   let edited = text
   if (ownsEntry) edited = layer.covered === undefined ? removeEntry(config, entry) : splice(text, entry, layer.covered)
-  if (ownsEntry || ownsCurrent) {
-    const former = ownsCurrent ? layer.moved : undefined
-    edited = settleCurrent(parseConfig(edited, path), former === undefined ? currentToken(config) : former.from, remaining)
-  }
-  return { text: edited, record }
+  const token = ownsCurrent && layer.moved !== undefined ? layer.moved.from : currentToken(config)
+  return { text: settleCurrent(parseConfig(edited, path), isLast ? encodeString(DEFAULT_NAME) : token, remaining), record }
 }
 
 /**
- * Gives `current` the value `token`, or if a run set it whose entry has gone, what that one had covered, and so on down the pile. Where no profile has the
- * name it is the profile of a run that moved `current`, or the first.
+ * Gives `current` the value `token`, or if a run set it whose entry has gone, what that one had covered, and so on down the pile. Where no
+ * profile has the name it is the profile of a run that moved `current`, or the first.
  */
 function settleCurrent(config: ConfigText, token: string | undefined, layers: readonly Layer[]): string {
   const names = config.entries.map((entry) => entry.name)
   const owners = findOwners(config, layers)
   let settled = token
-  for (let below = layers; ;) {
+  let below = layers
+  for (;;) {
     const owner = owners.ofCurrent(below, nameIn(settled))
     if (owner?.moved === undefined || owners.present.has(owner)) break
     settled = owner.moved.from

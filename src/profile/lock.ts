@@ -23,9 +23,10 @@ export interface HeldLock {
 }
 
 /**
- * Does `work` while holding the lock directory `path`. The lock is a directory with a sign of life (its modification time), since the processes that
- * share a home may live in different containers and know nothing of each other's IDs. Work that loses the lock, as a process does that was
- * suspended for longer than STALE_AFTER, is done again, so it must bear repetition. Throws ProfileError where the lock is not to be had in time.
+ * Does `work` while holding the lock directory `path`. The lock is a directory with a sign of life (its modification time), since the
+ * processes that share a home may live in different containers and know nothing of each other's IDs. Work that loses the lock, as a process
+ * does that was suspended for longer than STALE_AFTER, is done again, so it must bear repetition. Throws ProfileError where the lock is not
+ * to be had in time.
  */
 export async function withLock<T>(path: string, work: (lock: HeldLock) => Promise<T>, waitAtMost = WAIT_AT_MOST): Promise<T> {
   const deadline = Date.now() + waitAtMost
@@ -84,9 +85,9 @@ function lockedError(path: string): ProfileError {
 }
 
 /**
- * The lock directory with the holder's signature, an empty file, in it. proper-lockfile removes a stale lock by its name: of two processes that find the
- * same stale lock, the slower would remove the fresh lock of the faster. With a signature inside, a directory that is not the one that was found stale
- * is not empty and cannot be removed, and a holder sees at any time whether the lock is still its own.
+ * The lock directory with the holder's signature, an empty file, in it. proper-lockfile removes a stale lock by its name: of two processes
+ * that find the same stale lock, the slower would remove the fresh lock of the faster. With a signature inside, a directory that is not the
+ * one that was found stale is not empty and cannot be removed, and a holder sees at any time whether the lock is still its own.
  */
 class SignedDirectory {
   readonly #path: string
@@ -116,12 +117,12 @@ class SignedDirectory {
     return {
       stat: fs.stat,
       utimes: fs.utimes,
-      mkdir: (_path: string, callback: (error: Error | null) => void) => {
+      mkdir: (_path: string, callback: (error: unknown) => void) => {
         answer(() => {
           this.#make()
         }, callback)
       },
-      rmdir: (_path: string, callback: (error: Error | null) => void) => {
+      rmdir: (_path: string, callback: (error: unknown) => void) => {
         answer(() => {
           this.#remove()
         }, callback)
@@ -179,12 +180,12 @@ function removeIfEmpty(folder: string): void {
   }
 }
 
-function answer(action: () => void, callback: (error: Error | null) => void): void {
-  let failure: Error | null = null
+function answer(action: () => void, callback: (error: unknown) => void): void {
+  let failure: unknown = null
   try {
     action()
   } catch (error) {
-    failure = error instanceof Error ? error : new Error(String(error))
+    failure = error
   }
   setImmediate(callback, failure)
 }

@@ -1,8 +1,8 @@
 import fs from 'node:fs'
 
 /**
- * Where root, as in a container, works in the folder of another user, gives a new file to the owner of `model`, so that this user's own jobs can read
- * it and take it back. Anywhere else, and where the system refuses, nothing happens.
+ * Where root, as in a container, works in the folder of another user, gives a new file to the owner of `model`, so that this user's own
+ * jobs can read it and take it back. Anywhere else, and where the system refuses, nothing happens.
  */
 export function giveToOwner(path: string, model: string): void {
   if (process.getuid?.() !== 0) return

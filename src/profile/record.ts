@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import type { AccessKey } from '../credentials.js'
 
 /**
- * What outstanding runs covered in config.json: kept in a file beside it, 0600, from before config.json changes until it has been put back. Texts of
- * config.json are its bytes, one character each.
+ * What outstanding runs covered in config.json: kept in a file beside it, 0600, from before config.json changes until it has been put back.
+ * Texts of config.json are its bytes, one character each.
  */
 export interface ProfileRecord {
   /** Set while config.json, or its list of profiles, is our making. */

@@ -20,8 +20,8 @@ export interface Uninstalled {
 }
 
 /**
- * Takes a run's profile back, and what other runs left whose session is over. Right after a main that died at any instant, and any number of times. Never
- * throws: what could not be undone is a warning, and stays recorded for the next run on this home.
+ * Takes a run's profile back, and what other runs left whose session is over. Right after a main that died at any instant, and any number
+ * of times. Never throws: what could not be undone is a warning, and stays recorded for the next run on this home.
  */
 export async function uninstallProfile(run: ProfileRun, calls?: WritingCalls): Promise<Uninstalled> {
   const { path } = run

@@ -3,6 +3,7 @@ import type { AccessKey, TemporaryKey } from '../credentials.js'
 import { jsonObject } from '../json.js'
 import { withoutSecrets } from '../secrets.js'
 import {
+  connectAhead,
   GaveUp,
   persist,
   retryAfterMs,
@@ -50,6 +51,8 @@ export interface CallerIdentity {
 }
 
 export interface StsClient {
+  /** Opens the connection and loads the SDK while the caller still waits for something else. */
+  readonly prepare: () => void
   /** @throws StsError, TransportError, GaveUp */
   readonly assumeRole: (caller: AccessKey, request: AssumeRoleRequest) => Promise<AssumedRole>
   /**
@@ -79,6 +82,11 @@ export function stsClient(endpoint: URL, patience: Patience, mask: (secret: stri
   }
 
   return {
+    prepare: () => {
+      // What fails here fails again, and is told, where it is needed.
+      for (const ahead of [connectAhead(endpoint), loadSdk()]) ahead.catch(() => undefined)
+    },
+
     assumeRole: async (caller, request) => {
       const { AssumeRoleRequest, RuntimeOptions } = await loadSdk()
       return signed('AssumeRole', caller, async (sdk) => {
@@ -92,7 +100,7 @@ export function stsClient(endpoint: URL, patience: Patience, mask: (secret: stri
       let stale = false
       let renewals = 0
       let brokenIssuer = 0
-      // The token first: a job without one should not wait for the SDK. The load goes on while the issuer is asked.
+      // At once: the SDK is read and compiled while the issuer is waited for.
       const [sdkModule] = await Promise.all([loadSdk(), oidcToken(false)])
       const { AssumeRoleWithOIDCRequest, RuntimeOptions } = sdkModule
       const attempt = async (): Promise<AssumedRole> => {

@@ -1,0 +1,520 @@
+import fs from 'node:fs'
+import os from 'node:os'
+import { dirname, join } from 'node:path'
+import { execFileSync } from 'node:child_process'
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
+import { readCurrentProfile } from '../src/profile/config-file.js'
+import { ProfileError } from '../src/profile/error.js'
+import { readText, withStore, type WritingCalls } from '../src/profile/folder.js'
+import { checkProfile, installProfile, type ProfileInstallation } from '../src/profile/install.js'
+import { withLock } from '../src/profile/lock.js'
+import { uninstallProfile } from '../src/profile/uninstall.js'
+import { profileOf } from './profile-arbitraries.js'
+
+const NOW = new Date('2026-01-02T03:04:05Z')
+const HOUR = 3_600_000
+const later = (hours: number) => new Date(NOW.getTime() + hours * HOUR)
+
+let home: string
+let path: string
+
+beforeEach(() => {
+  home = fs.realpathSync(fs.mkdtempSync(join(os.tmpdir(), 'profile-')))
+  path = join(home, '.aliyun', 'config.json')
+})
+
+afterEach(() => {
+  jest.restoreAllMocks()
+  fs.rmSync(home, { recursive: true, force: true })
+})
+
+const USERS =
+  '{\n  "current": "me",\n  "profiles": [\n    {\n      "name": "me",\n      "mode": "AK",\n      "access_key_id": "LTAIme"\n    }\n  ]\n}\n'
+
+function put(text: string, at = path): void {
+  fs.mkdirSync(dirname(at), { recursive: true })
+  fs.writeFileSync(at, text, { mode: 0o600 })
+}
+
+const read = (at = path) => fs.readFileSync(at, 'utf8')
+const files = (folder = dirname(path)) => fs.readdirSync(folder).sort()
+const names = () => (JSON.parse(read()) as { profiles: { name: string }[] }).profiles.map(({ name }) => name)
+
+const main = (id: string, name: string, more: Partial<ProfileInstallation> = {}, calls?: WritingCalls) =>
+  installProfile(
+    { path, id, profile: profileOf(name, id), setCurrent: true, cleanup: true, expiration: later(1), now: NOW, ...more },
+    calls,
+  )
+const post = (id: string, now = NOW, calls?: WritingCalls) => uninstallProfile({ path, id, now }, calls)
+
+/** The error of a promise that must fail with one of ours. */
+async function refusal(work: Promise<unknown>): Promise<string> {
+  const error: unknown = await work.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  )
+  expect(error).toBeInstanceOf(ProfileError)
+  return error instanceof Error ? error.message : ''
+}
+
+const systemError = (code: string) => Object.assign(new Error(code), { code, syscall: 'test' })
+
+describe('a clean home', () => {
+  test('gets the file that the CLI would write, and loses it again', async () => {
+    const profile = {
+      name: 'ci',
+      credentials: { accessKeyId: 'STS.a', accessKeySecret: 's<&>', securityToken: 'CAIS+/=' },
+      regionId: 'cn-hangzhou',
+    }
+    const installed = await main('1', 'ci', { profile, setCurrent: false })
+    expect(installed).toEqual({ warnings: [], current: 'ci' })
+    expect(read()).toBe(
+      '{\n\t"current": "ci",\n\t"profiles": [\n\t\t{\n\t\t\t"name": "ci",\n\t\t\t"mode": "StsToken",\n\t\t\t"access_key_id": "STS.a",\n' +
+        '\t\t\t"access_key_secret": "s\\u003c\\u0026\\u003e",\n\t\t\t"sts_token": "CAIS+/=",\n\t\t\t"region_id": "cn-hangzhou",\n' +
+        '\t\t\t"output_format": "json",\n\t\t\t"language": "en",\n\t\t\t"site": "china"\n\t\t}\n\t],\n\t"meta_path": ""\n}',
+    )
+    expect(fs.statSync(path).mode & 0o777).toBe(0o600)
+    expect(fs.statSync(`${path}.ci-record`).mode & 0o777).toBe(0o600)
+    expect(fs.statSync(dirname(path)).mode & 0o777).toBe(0o755)
+    expect(files()).toEqual(['config.json', 'config.json.ci-record'])
+    expect(read(`${path}.ci-record`)).not.toMatch(/STS\.a|s<|CAIS/)
+
+    expect((await post('1')).notes).toEqual([`took profile "ci" back from ${path}`])
+    expect(files()).toEqual([])
+    expect(await post('1')).toEqual({ notes: ['no profile of this step was left to take back'], warnings: [] })
+  })
+
+  test('keeps a profile that is not taken back, without a record', async () => {
+    await main('1', 'ci', { cleanup: false })
+    expect(files()).toEqual(['config.json'])
+    const before = read()
+    await main('2', 'b', { now: later(20), expiration: later(21) })
+    await post('2', later(20))
+    await post('1', later(20))
+    expect(read()).toBe(before)
+  })
+
+  test('is not touched by a post whose main never came so far', async () => {
+    expect((await post('1')).warnings).toEqual([])
+    expect(files(home)).toEqual([])
+  })
+
+  test('is checked without a trace', async () => {
+    await checkProfile({ path })
+    expect(files(home)).toEqual([])
+    expect(await readCurrentProfile(path)).toBeUndefined()
+  })
+})
+
+describe('runs that follow or overlap each other', () => {
+  test('two steps of one job with the same keys and the same name unwind in either order', async () => {
+    for (const order of [
+      ['2', '1'],
+      ['1', '2'],
+    ]) {
+      put(USERS)
+      const profile = profileOf('me', 'shared')
+      await main('1', 'me', { profile })
+      await main('2', 'me', { profile })
+      await post(order[0] ?? '')
+      expect(read()).toContain('STS.shared')
+      await post(order[1] ?? '')
+      expect(read()).toBe(USERS)
+    }
+  })
+
+  test('a run that stays keeps the keys that another run shares with it', async () => {
+    put(USERS)
+    const profile = profileOf('ci', 'shared')
+    await main('1', 'ci', { profile })
+    await main('2', 'ci', { profile, cleanup: false })
+    await post('1')
+    expect(names()).toEqual(['me', 'ci'])
+    expect(files()).toEqual(['config.json'])
+  })
+
+  test('what an ended session left is taken back by the next main, and by the next post', async () => {
+    put(USERS)
+    await main('killed', 'me')
+    await main('2', 'other', { now: later(1), expiration: later(3) })
+    expect(read()).toContain('STS.killed')
+    await main('3', 'third', { now: later(2), expiration: later(3) })
+    expect([read().includes('STS.killed'), read().includes('LTAIme'), names()]).toEqual([false, true, ['me', 'other', 'third']])
+    await post('3', later(13))
+    expect(read()).toBe(USERS)
+    expect(files()).toEqual(['config.json'])
+  })
+
+  test('a session of unknown end is over after the longest that STS gives', async () => {
+    await main('killed', 'ci', { expiration: undefined })
+    await main('2', 'b', { now: later(12), expiration: later(13) })
+    expect(names()).toEqual(['ci', 'b'])
+    await post('2', later(12.2))
+    expect(files()).toEqual([])
+  })
+
+  test("an entry that others edited is still the step's, and one that they re-keyed is not", async () => {
+    put(USERS)
+    await main('1', 'ci')
+    await main('2', 'b')
+    fs.writeFileSync(
+      path,
+      read()
+        .replace(/cn-hangzhou(?=[^}]*"b"|[^}]*\})/, 'cn-beijing')
+        .replace('STS.2', 'LTAInew'),
+    )
+    await post('1')
+    expect((await post('2')).warnings).toEqual([])
+    expect(names()).toEqual(['me', 'b'])
+  })
+
+  test("others' top-level members keep a file that was made alive, with the empty profile of the CLI", async () => {
+    await main('1', 'ci')
+    fs.writeFileSync(path, read().replace('"meta_path": ""', '"meta_path": "/m", "newer": 1e400'))
+    await post('1')
+    expect(read()).toBe(
+      '{\n\t"current": "default",\n\t"profiles": [\n\t\t{\n\t\t\t"name": "default",\n\t\t\t"mode": "",\n\t\t\t"output_format": "json",\n\t\t\t"language": "en"\n\t\t}\n\t],\n\t"meta_path": "/m", "newer": 1e400\n}',
+    )
+    expect(files()).toEqual(['config.json'])
+  })
+
+  test('a home whose config.json somebody deleted is left alone', async () => {
+    put(USERS)
+    await main('1', 'ci')
+    fs.rmSync(path)
+    expect((await post('1')).warnings).toEqual([])
+    expect(files()).toEqual([])
+  })
+})
+
+describe('links', () => {
+  test('a linked file stays a link, and nothing else of ours comes beside its target', async () => {
+    const target = join(home, 'dotfiles', 'aliyun.json')
+    put(USERS, target)
+    fs.mkdirSync(dirname(path))
+    fs.symlinkSync('../dotfiles/second', path)
+    fs.symlinkSync('aliyun.json', join(home, 'dotfiles', 'second'))
+    await main('1', 'ci')
+    expect(fs.readlinkSync(path)).toBe('../dotfiles/second')
+    expect(names()).toEqual(['me', 'ci'])
+    expect(files(join(home, 'dotfiles'))).toEqual(['aliyun.json', 'second'])
+    expect(files()).toEqual(['config.json', 'config.json.ci-record'])
+    await post('1')
+    expect(read(target)).toBe(USERS)
+    expect(fs.lstatSync(path).isSymbolicLink()).toBe(true)
+  })
+
+  test('a link whose target is missing gets it, and loses it again', async () => {
+    fs.mkdirSync(dirname(path))
+    fs.symlinkSync('../target.json', path)
+    await main('1', 'ci')
+    expect(fs.existsSync(join(home, 'target.json'))).toBe(true)
+    await post('1')
+    expect([fs.existsSync(join(home, 'target.json')), fs.lstatSync(path).isSymbolicLink()]).toEqual([false, true])
+  })
+
+  test('a linked folder is used', async () => {
+    fs.mkdirSync(join(home, 'elsewhere'))
+    fs.symlinkSync('elsewhere', dirname(path))
+    await main('1', 'ci')
+    expect(files(join(home, 'elsewhere'))).toEqual(['config.json', 'config.json.ci-record'])
+  })
+})
+
+describe('what is refused, by the check before the network and by main, with nothing changed', () => {
+  const refused: [string, () => void, RegExp][] = [
+    ['a link to itself', () => fs.symlinkSync('config.json', path), /config\.json.* leads back to itself/],
+    [
+      'a link into a missing folder',
+      () => fs.symlinkSync('/nonexistent/x/config.json', path),
+      /\/nonexistent\/x\/config\.json, whose folder does not exist/,
+    ],
+    ['a directory', () => fs.mkdirSync(path), /config\.json is a directory/],
+    ['a pipe', () => void execFileSync('mkfifo', [path]), /config\.json is a device, pipe or socket/],
+    ['an empty file', () => put(''), /config\.json is empty.*remove the file/],
+    ['half a file', () => put('{\n\n"current": "me",'), /config\.json, line 3: /],
+    ['a file without profiles in its list', () => put('{"profiles": []}'), /config\.json, line 1: .*at least one/],
+    ['a current that is missing', () => put('{"current": "LTAIsecret", "profiles": [{"name": "x"}]}'), /config\.json, line 1: .*"current"/],
+    [
+      'a file in the place of the folder',
+      () => {
+        fs.rmdirSync(dirname(path))
+        fs.writeFileSync(dirname(path), '')
+      },
+      /\.aliyun.*(none|not a directory|a file)/,
+    ],
+  ]
+  test.each(refused)('%s', async (_name, prepare, message) => {
+    fs.mkdirSync(dirname(path))
+    prepare()
+    const before = execFileSync('ls', ['-lR', '--time-style=+', home], { encoding: 'utf8' })
+    for (const work of [checkProfile({ path }), main('1', 'ci')]) {
+      const said = await refusal(work)
+      expect(said).toMatch(message)
+      expect(said).not.toContain('LTAIsecret')
+      expect(said).not.toContain('\n')
+    }
+    expect(execFileSync('ls', ['-lR', '--time-style=+', home], { encoding: 'utf8' })).toBe(before)
+  })
+
+  test("another user's file or folder", async () => {
+    put(USERS)
+    jest.spyOn(process, 'getuid').mockReturnValue(4242)
+    for (const work of [checkProfile({ path }), main('1', 'ci')])
+      expect(await refusal(work)).toMatch(/belongs to another user \(uid \d+\).*chown/)
+    // Reading it is the CLI's good right.
+    expect((await readCurrentProfile(path))?.name).toBe('me')
+    expect((await post('1')).warnings).toEqual([])
+  })
+
+  const asUser = process.getuid?.() === 0 ? test.skip : test
+  asUser('a folder that may not be written', async () => {
+    put(USERS)
+    fs.chmodSync(dirname(path), 0o555)
+    for (const work of [checkProfile({ path }), main('1', 'ci')]) expect(await refusal(work)).toMatch(/permission denied/)
+    fs.chmodSync(dirname(path), 0o755)
+  })
+})
+
+test('what others may write is warned of', async () => {
+  put(USERS)
+  fs.chmodSync(path, 0o620)
+  fs.chmodSync(dirname(path), 0o777)
+  const { warnings } = await main('1', 'ci')
+  expect(warnings.map((warning) => warning.split(' ')[0])).toEqual([dirname(path), path])
+  expect(fs.statSync(path).mode & 0o777).toBe(0o600)
+})
+
+const asRoot = process.getuid?.() === 0 ? test : test.skip
+asRoot("root in another user's home leaves everything to that user", async () => {
+  fs.chownSync(home, 1234, 1235)
+  await main('1', 'ci')
+  for (const file of [dirname(path), path, `${path}.ci-record`])
+    expect([fs.statSync(file).uid, fs.statSync(file).gid]).toEqual([1234, 1235])
+  put(USERS)
+  fs.chownSync(path, 77, 78)
+  await main('2', 'b')
+  expect([fs.statSync(path).uid, fs.statSync(path).gid]).toEqual([77, 78])
+})
+
+describe('a system that refuses', () => {
+  /** The real calls, of which the one number `fails` of a kind gives `code`, and every later one too where it is for good. */
+  function failing(kind: keyof WritingCalls, fails: number, code: string, forGood = false): WritingCalls {
+    let count = 0
+    const guard = () => {
+      count += 1
+      if (count === fails || (forGood && count > fails)) throw systemError(code)
+    }
+    return {
+      open: (...args) => {
+        if (kind === 'open') guard()
+        return fs.promises.open(...args)
+      },
+      rename: (...args) => {
+        if (kind === 'rename') guard()
+        return fs.promises.rename(...args)
+      },
+      unlink: (...args) => {
+        if (kind === 'unlink') guard()
+        return fs.promises.unlink(...args)
+      },
+    }
+  }
+
+  test.each([
+    ['open', 1, 'ENOSPC', /ci-record: no space is left/],
+    ['open', 2, 'ENOSPC', /config\.json: no space is left/],
+    ['rename', 1, 'EROFS', /read-only/],
+    ['rename', 2, 'EBUSY', /mount its folder/],
+    ['rename', 2, 'EACCES', /permission denied/],
+  ] as const)('main at %s %d with %s: an error, and the home as it was', async (kind, fails, code, message) => {
+    put(USERS)
+    expect(await refusal(main('1', 'ci', {}, failing(kind, fails, code)))).toMatch(message)
+    expect(read()).toBe(USERS)
+    expect(files()).toEqual(['config.json'])
+  })
+
+  test('a disk that is full in main and stays so: post needs no space', async () => {
+    put(USERS)
+    expect(await refusal(main('1', 'ci', {}, failing('open', 2, 'ENOSPC', true)))).toMatch(/no space/)
+    expect(read()).toBe(USERS)
+    expect((await post('1', NOW, failing('open', 1, 'ENOSPC', true))).warnings).toEqual([])
+    expect(files()).toEqual(['config.json'])
+  })
+
+  test('a disk that is full in post: one line, and the next run does it', async () => {
+    put(USERS)
+    await main('1', 'me')
+    const { warnings } = await post('1', NOW, failing('open', 1, 'ENOSPC', true))
+    expect(warnings).toEqual([expect.stringMatching(/^the aliyun CLI's profile could not be taken back: .*no space.*$/)])
+    expect(names()).toEqual(['me'])
+    await post('other', later(13))
+    expect(read()).toBe(USERS)
+    expect(files()).toEqual(['config.json'])
+  })
+})
+
+describe('a record that cannot be read', () => {
+  const damaged: [string, (record: string) => void][] = [
+    ['half of it', (record) => fs.truncateSync(record, fs.statSync(record).size / 2)],
+    ['nothing', (record) => fs.truncateSync(record)],
+    ['another version', (record) => fs.writeFileSync(record, '{"version": 2, "layers": []}')],
+    ['another shape', (record) => fs.writeFileSync(record, '{"version": 1, "layers": [{"id": 5}]}')],
+    [
+      'a link',
+      (record) => {
+        fs.renameSync(record, join(home, 'record'))
+        fs.symlinkSync(join(home, 'record'), record)
+      },
+    ],
+    [
+      'a directory',
+      (record) => {
+        fs.rmSync(record)
+        fs.mkdirSync(record)
+      },
+    ],
+  ]
+  test.each(damaged)('%s: post says so and leaves it, main sets it aside and works', async (_name, damage) => {
+    put(USERS)
+    await main('1', 'me')
+    damage(`${path}.ci-record`)
+    const before = read()
+    expect((await post('1')).warnings).toEqual([expect.stringMatching(/^the aliyun CLI's profile could not be taken back: .*ci-record.*$/)])
+    expect(read()).toBe(before)
+    const { warnings } = await main('2', 'b')
+    expect(warnings).toEqual([expect.stringContaining('ci-record.damaged-')])
+    expect(files().filter((name) => name.includes('.damaged-'))).toHaveLength(1)
+    await post('2')
+    expect(read()).toBe(before)
+  })
+})
+
+describe('post on a broken file', () => {
+  test('says so in one line, and takes the profile back once it is mended', async () => {
+    put(USERS)
+    await main('1', 'me')
+    const good = read()
+    put(good.slice(0, -20))
+    const { notes, warnings } = await post('1')
+    expect([notes, warnings]).toEqual([[], [expect.stringMatching(/^[^\n]*config\.json, line \d+[^\n]*$/)]])
+    expect(warnings[0]).not.toContain('secret')
+    put(good)
+    await post('1')
+    expect(read()).toBe(USERS)
+  })
+
+  test('takes its profile out of a file that can be edited though the CLI would refuse it', async () => {
+    put(USERS)
+    await main('1', 'ci', { setCurrent: false })
+    put(read().replace('"access_key_id": "LTAIme"', '"retry_count": "3"'))
+    await post('1')
+    expect(read()).toBe(USERS.replace('"access_key_id": "LTAIme"', '"retry_count": "3"'))
+  })
+})
+
+test('half a file that a CLI is writing at the moment is read again', async () => {
+  put(USERS.slice(0, 30))
+  const reading = readText(path)
+  put(USERS)
+  expect(await reading).toBe(USERS)
+})
+
+describe('the lock', () => {
+  const lock = () => `${path}.ci-lock`
+
+  /** A lock as a killed process leaves it. */
+  function leaveLock(age: number): void {
+    fs.mkdirSync(lock(), { recursive: true })
+    fs.writeFileSync(join(lock(), 'signature'), '')
+    fs.utimesSync(lock(), new Date(Date.now() - age), new Date(Date.now() - age))
+  }
+
+  test("a killed process's is taken over, and its temporary files go", async () => {
+    put(USERS)
+    leaveLock(11_000)
+    for (const stem of ['config.json', 'config.json.ci-record']) put('secret', join(dirname(path), `${stem}.ci-0123456789abcdef.tmp`))
+    put('not ours', join(dirname(path), 'config.json.tmp'))
+    await main('1', 'ci')
+    expect(files()).toEqual(['config.json', 'config.json.ci-record', 'config.json.tmp'])
+  })
+
+  test("a living process's is respected, and named when the waiting ends", async () => {
+    leaveLock(1000)
+    expect(await refusal(withLock(lock(), () => Promise.resolve(), 0))).toContain(lock())
+    expect(fs.readdirSync(lock())).toEqual(['signature'])
+  })
+
+  test('in one process as well, one after the other', async () => {
+    fs.mkdirSync(dirname(path))
+    let inside = 0
+    const work = async () => {
+      inside += 1
+      expect(inside).toBe(1)
+      await fs.promises.stat(home)
+      inside -= 1
+    }
+    await Promise.all(Array.from({ length: 8 }, () => withLock(lock(), work)))
+    expect(files()).toEqual([])
+  })
+
+  test('work that lost the lock is done again, and the winner is not disturbed', async () => {
+    put(USERS)
+    let losses = 0
+    const calls: WritingCalls = {
+      ...fs.promises,
+      rename: async (from, to) => {
+        await fs.promises.rename(from, to)
+        // Another process takes the lock over, writes a profile of its own, and is done.
+        if (losses++ > 2) return
+        fs.rmSync(lock(), { recursive: true })
+        if (losses === 1) await main('winner', 'winner')
+      },
+    }
+    await main('1', 'me', {}, calls)
+    expect(losses).toBeGreaterThan(3)
+    expect(names()).toEqual(['me', 'winner'])
+    expect(read()).toContain('STS.1')
+    await post('1')
+    await post('winner')
+    expect(read()).toBe(USERS)
+    expect(files()).toEqual(['config.json'])
+  })
+
+  test('is gone after work that failed', async () => {
+    put(USERS)
+    await expect(withStore(path, () => Promise.reject(new Error('no')))).rejects.toThrow('no')
+    expect(files()).toEqual(['config.json'])
+  })
+})
+
+describe('the current profile', () => {
+  const current = (fields: string) => {
+    put(`{"current": "a", "profiles": [{"name": "b"}, {"name": "a"${fields}}]}`)
+    return readCurrentProfile(path)
+  }
+
+  test.each([
+    ['', false],
+    [', "mode": ""', false],
+    [', "mode": "StsToken"', false],
+    [', "mode": "StsToken", "access_key_id": "STS.x", "access_key_secret": "s", "sts_token": "t"', true],
+    [', "mode": "", "access_key_secret": "s"', true],
+    [', "mode": "AK"', true],
+    [', "mode": "EcsRamRole"', true],
+  ])('with %s beats the environment: %s', async (fields, expected) => {
+    expect((await current(fields))?.authenticates).toBe(expected)
+  })
+
+  test('tells no secret', async () => {
+    expect(await current(', "mode": "AK", "access_key_id": "LTAI", "access_key_secret": "hush", "region_id": "cn-x"')).toEqual({
+      name: 'a',
+      mode: 'AK',
+      accessKeyId: 'LTAI',
+      regionId: 'cn-x',
+      authenticates: true,
+    })
+    put('{"current": "hush", "profiles": [{"name": "x"}]}')
+    expect(await refusal(readCurrentProfile(path))).not.toContain('hush')
+  })
+})

@@ -1,0 +1,161 @@
+import { chmodSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { NODES, startJob, type Job, type StepInputs, type StepResult } from './job.js'
+import { DEPLOY_ROLE, OIDC_ROLE, PROVIDER_ARN, startWorld, type World } from './world.js'
+
+/** Of ACK's OIDC issuer, which is not GitHub's. */
+const SUBJECT = 'repo:octo-org/octo-repo:environment:production'
+
+let world: World
+let job: Job
+let folder: string
+let path: string
+
+beforeEach(async () => {
+  world = await startWorld()
+  folder = mkdtempSync(join(tmpdir(), 'token-'))
+  path = join(folder, 'token')
+})
+afterEach(async () => {
+  job.remove()
+  rmSync(folder, { recursive: true, force: true })
+  await world.standIn.close()
+})
+
+function write(content: string, mode = 0o600): void {
+  writeFileSync(path, content)
+  chmodSync(path, mode)
+}
+
+const stsCalls = (): unknown[] => world.standIn.requests.map(({ service, action, code }) => [service, action, code])
+
+describe.each(NODES)('on %s', (node) => {
+  /** A job that GitHub gives no token to. */
+  const run = async (inputs: StepInputs = {}, env: Record<string, string> = {}): Promise<StepResult> => {
+    job = startJob({ standIn: world.standIn, node, env, idToken: false })
+    return job.main({ ...world.byOidc, 'oidc-token-file': path, ...inputs })
+  }
+
+  test.each([
+    ['as it is', (token: string) => token],
+    ['with a newline', (token: string) => `${token}\n`],
+    ['between white space', (token: string) => ` \n\t${token}\r\n\r\n`],
+    ['behind a byte order mark', (token: string) => `\ufeff${token}`],
+  ])('the token, %s, is exchanged, masked and never printed', async (_, written) => {
+    const token = await world.standIn.issuer.mint({ sub: SUBJECT, aud: 'sts.aliyuncs.com' })
+    write(written(token))
+    const main = await run()
+    expect([main.exitCode, main.errors, main.warnings]).toEqual([0, [], []])
+    expect(stsCalls()).toEqual([['sts', 'AssumeRoleWithOIDC', undefined]])
+    expect(world.standIn.requests[0]?.form.OIDCToken).toBe(token)
+    expect(main.masks[0]).toBe(token)
+    expect(main.log).toContain(`Source:   the OIDC token in ${path}`)
+    expect(main.outputs.get('credential-source')).toBe('oidc')
+  })
+
+  test('a path with blanks, below the working directory', async () => {
+    write(await world.standIn.issuer.mint({ sub: SUBJECT, aud: 'sts.aliyuncs.com' }))
+    renameSync(path, join(folder, 'my token'))
+    const main = await run({ 'oidc-token-file': `../../${folder.slice(tmpdir().length + 1)}/my token` })
+    expect([main.exitCode, main.errors]).toEqual([0, []])
+  })
+
+  test('a file that every user of the machine can read gets one warning', async () => {
+    write(await world.standIn.issuer.mint({ sub: SUBJECT, aud: 'sts.aliyuncs.com' }), 0o644)
+    world.standIn.sts.failNext({ kind: 'error', status: 500, code: 'InternalError' })
+    const main = await run()
+    expect(main.exitCode).toBe(0)
+    expect(main.warnings).toEqual([
+      `oidc-token-file: ${path} can be read by every user of this machine (mode 644); 0600 or 0400 is enough.`,
+    ])
+    expect(stsCalls()).toHaveLength(2)
+  })
+
+  test.each([
+    ['is empty', () => write(' \n'), 'is empty'],
+    ['holds something else', () => write('{"access_token":"nobody-may-see-this"}'), 'is not a JWT'],
+    ['holds a token cut in two', () => write('nobody-may-see-this.nobody-may-see-this'), 'is not a JWT'],
+    ['holds two lines', () => write('nobody.may.see\nthis.in.log'), 'is not a JWT'],
+    ['holds more than STS takes', () => write(`nobody.may.see-this${'x'.repeat(20_000)}`), 'is not a JWT'],
+    ['is missing', () => undefined, 'cannot be read (ENOENT)'],
+    ['is a folder', () => (path = folder), 'cannot be read (EISDIR)'],
+  ])('a file that %s: no request, and a message that shows nothing of it', async (_, prepare, message) => {
+    prepare()
+    const main = await run()
+    expect(main.exitCode).toBe(1)
+    expect(main.errors).toEqual([expect.stringContaining(path)])
+    expect(main.errors[0]).toContain(message)
+    // Whatever else the file holds is masked as well: it may be a token after all.
+    expect(`${main.log}${main.stderr}${main.summary}`).not.toMatch(/nobody|see-this/)
+    expect(world.standIn.requests).toEqual([])
+    expect([main.env.size, main.outputs.size]).toEqual([0, 0])
+  })
+
+  test('a denial shows the claims of the token that was in the file, and the trust policy for it', async () => {
+    write(await world.standIn.issuer.mint({ sub: 'repo:someone/else:ref:refs/heads/main', aud: 'sts.aliyuncs.com' }))
+    const main = await run()
+    expect(main.errors).toEqual([
+      expect.stringMatching(/AuthenticationFail\.NoPermission[^]*"oidc:sub": \[?\s*"repo:someone\/else:ref:refs\/heads\/main"/),
+    ])
+    expect(main.summary).toContain('repo:someone/else:ref:refs/heads/main')
+    expect(stsCalls()).toHaveLength(1)
+  })
+
+  test('an expired token is read again, for whoever keeps the file may have put a new one there', async () => {
+    const old = await world.standIn.issuer.mint({ sub: SUBJECT, aud: 'sts.aliyuncs.com' })
+    world.standIn.advanceClock(600)
+    const fresh = await world.standIn.issuer.mint({ sub: SUBJECT, aud: 'sts.aliyuncs.com' })
+    write(old)
+    // STS has the old one by now; the answer comes when the file holds the new one.
+    const rotation = setInterval(() => {
+      if (world.standIn.requests.length === 0) return
+      clearInterval(rotation)
+      write(fresh)
+    }, 1)
+    world.standIn.sts.failNext({ kind: 'delay', milliseconds: 200 }, { action: 'AssumeRoleWithOIDC' })
+    try {
+      const main = await run()
+      expect([main.exitCode, main.errors]).toEqual([0, []])
+      expect(world.standIn.requests.map(({ form, code }) => [form.OIDCToken, code])).toEqual([
+        [old, 'AuthenticationFail.OIDCToken.Expired'],
+        [fresh, undefined],
+      ])
+      expect(main.masks).toEqual(expect.arrayContaining([old, fresh]))
+    } finally {
+      clearInterval(rotation)
+    }
+  })
+
+  test('a token that stays expired is asked about twice, and no more', async () => {
+    write(await world.standIn.issuer.mint({ sub: SUBJECT, aud: 'sts.aliyuncs.com' }))
+    world.standIn.advanceClock(600)
+    const main = await run()
+    expect(main.errors).toEqual([expect.stringContaining('AuthenticationFail.OIDCToken.Expired')])
+    expect(main.errors[0]).toContain(path)
+    expect(stsCalls()).toHaveLength(2)
+  })
+
+  test("the issuer is not asked though there is one, and ACK's variables are not read silently", async () => {
+    write(await world.standIn.issuer.mint({ sub: SUBJECT, aud: 'sts.aliyuncs.com' }))
+    const rrsa = {
+      ALIBABA_CLOUD_ROLE_ARN: DEPLOY_ROLE,
+      ALIBABA_CLOUD_OIDC_PROVIDER_ARN: PROVIDER_ARN,
+      ALIBABA_CLOUD_OIDC_TOKEN_FILE: path,
+    }
+    const { requestUrl, requestToken } = world.standIn.issuer
+    const issuer = { ACTIONS_ID_TOKEN_REQUEST_URL: requestUrl, ACTIONS_ID_TOKEN_REQUEST_TOKEN: requestToken }
+    expect((await run({}, { ...rrsa, ...issuer })).exitCode).toBe(0)
+    expect(world.standIn.assumptions.map(({ roleArn }) => roleArn)).toEqual([OIDC_ROLE])
+    expect(stsCalls()).toEqual([['sts', 'AssumeRoleWithOIDC', undefined]])
+    job.remove()
+    world.standIn.forget()
+    const without = await run({ 'oidc-token-file': '' }, rrsa)
+    expect(without.errors).toEqual([expect.stringContaining('id-token: write')])
+    job.remove()
+    const nothing = await run({ 'oidc-token-file': '', 'oidc-provider-arn': '', 'role-to-assume': '' }, rrsa)
+    expect(nothing.errors).toEqual([expect.stringMatching(/^credential-source: no source is given/)])
+    expect(world.standIn.requests).toEqual([])
+  })
+})
