@@ -15,6 +15,7 @@ const ISSUER_HOST = 'pipelines.actions.githubusercontent.com'
 const HTTPS_PORT = 443
 const ISSUER_PORT = 8443
 const STAND_IN_ADDRESS = '127.0.0.1'
+/** Another, so that a port of the stand-in's can be the relay's too. */
 const RELAY_ADDRESS = '127.0.0.2'
 
 export interface Cloud {
@@ -69,7 +70,7 @@ export async function startCloud(leadNames: NameService | undefined): Promise<Cl
     }),
     route: async ({ rttMs, counted }) => {
       const relayed = rttMs > 0 || counted
-      const host = relayed ? RELAY_ADDRESS : STAND_IN_ADDRESS
+      const host = relayed && leadNames !== undefined ? RELAY_ADDRESS : STAND_IN_ADDRESS
       const relays = relayed
         ? await Promise.all(
             [standIn.sts, standIn.issuer].map(async ({ port }) =>
@@ -80,8 +81,7 @@ export async function startCloud(leadNames: NameService | undefined): Promise<Cl
       const [stsPort, issuerPort] = [relays[0]?.port ?? standIn.sts.port, relays[1]?.port ?? standIn.issuer.port]
       leadNames?.([...STS_HOSTS, ISSUER_HOST], host)
       const requestUrl = new URL(issuer.requestUrl)
-      // The certificate holds for one loopback address; the relay without names listens on another.
-      requestUrl.hostname = leadNames === undefined ? 'localhost' : ISSUER_HOST
+      requestUrl.hostname = leadNames === undefined ? host : ISSUER_HOST
       requestUrl.port = String(issuerPort)
       return {
         env: {
@@ -89,7 +89,7 @@ export async function startCloud(leadNames: NameService | undefined): Promise<Cl
           ACTIONS_ID_TOKEN_REQUEST_TOKEN: issuer.requestToken,
           NODE_EXTRA_CA_CERTS: standIn.caFile ?? '',
         },
-        inputs: leadNames === undefined ? { 'sts-endpoint': `https://localhost:${stsPort}` } : {},
+        inputs: leadNames === undefined ? { 'sts-endpoint': `https://${host}:${stsPort}` } : {},
         connections: () => (relayed ? relays.reduce((count, relay) => count + relay.connections(), 0) : undefined),
         close: async () => {
           await Promise.all(relays.map((relay) => relay.close()))

@@ -79,4 +79,5 @@ function licenses(inputs) {
       return `${name} ${version} (${license})\n${text}`
     })
     .join('\n\n')
+    .replaceAll('\r\n', '\n')
 }
