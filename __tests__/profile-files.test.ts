@@ -481,6 +481,27 @@ describe('the lock', () => {
     expect(files()).toEqual(['config.json'])
   })
 
+  test('work is done again as well where the lock was lost after the last write', async () => {
+    put(USERS)
+    let overwritten = false
+    const calls: WritingCalls = {
+      ...fs.promises,
+      rename: async (from, to) => {
+        await fs.promises.rename(from, to)
+        if (to !== path || overwritten) return
+        overwritten = true
+        // Another process took the lock over, had read before this write, and writes after it.
+        fs.rmSync(lock(), { recursive: true })
+        put(USERS)
+      },
+    }
+    await main('1', 'ci', {}, calls)
+    expect(names()).toEqual(['me', 'ci'])
+    await post('1')
+    expect(read()).toBe(USERS)
+    expect(files()).toEqual(['config.json'])
+  })
+
   test('is gone after work that failed', async () => {
     put(USERS)
     await expect(withStore(path, () => Promise.reject(new Error('no')))).rejects.toThrow('no')

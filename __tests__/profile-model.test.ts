@@ -1,9 +1,25 @@
 import { describe, test } from '@jest/globals'
 import fc from 'fast-check'
-import { life, live, undisturbedLife } from './profile-model.js'
+import { life, live, undisturbedLife, type Step } from './profile-model.js'
 
 // Both run with a seed of their own each time, which a failure prints; `npm run soak:home` runs more of them.
 const RUNS = Number(process.env.PROFILE_LIVES ?? 600)
+
+const main = (name: string, setCurrent: boolean, dieAt?: number, cleanup = true): Step => ({
+  do: 'main',
+  name,
+  setCurrent,
+  cleanup,
+  hours: 1,
+  dieAt,
+})
+const times = (count: number, step: Step): Step[] => Array.from({ length: count }, () => step)
+const post = (run: number, dieAt?: number): Step => ({ do: 'post', run, dieAt })
+const wait: Step = { do: 'wait', hours: 2 }
+const file = (current: string | undefined, ...names: string[]) => ({
+  text: JSON.stringify({ current, profiles: names.map((name) => ({ name })), meta_path: '' }),
+  names,
+})
 
 describe('one home in memory, with mains, posts, kills between the writes, and time', () => {
   test('runs alone leave the file as it was, byte for byte, and show what the model shows in between', async () => {
@@ -17,6 +33,73 @@ describe('one home in memory, with mains, posts, kills between the writes, and t
     await fc.assert(
       fc.asyncProperty(life, (some) => live(some, false)),
       { numRuns: RUNS },
+    )
+  })
+
+  test.each([
+    [
+      'a main killed before it wrote, over a run of its name',
+      undefined,
+      [main('a', false), main('b', true), main('b', true, 1), wait, post(0)],
+    ],
+    [
+      'a main killed before it wrote, in a file without profiles',
+      { text: 'null', names: [] },
+      [main('default', false), main('default', true, 1)],
+    ],
+    [
+      'the same after others have gone',
+      { text: 'null', names: [] },
+      [main('default', false), main('ci', false), post(0), main('default', true, 1)],
+    ],
+    [
+      'a main killed before it wrote the very name that is current again after a killed post',
+      file(undefined, 'dev', 'default'),
+      [main('dev', true), main('default', true, 1), post(0, 1), post(1)],
+    ],
+    ['a repeated post below a run', file('default', 'default'), [main('a', true), main('b', true), post(0, 1), post(1), post(0)]],
+    ['a session that is over below one that is not', undefined, [main('a', false), wait, main('b', false), wait, main('a', false)]],
+    [
+      'a main killed before it wrote the name that a user has',
+      file('u', 'u', 'default'),
+      [
+        ...times(3, main('default', false)),
+        main('default', true),
+        main('default', false),
+        main('u', true, 2),
+        main('default', false),
+        post(3, 1),
+        post(6),
+      ],
+    ],
+    [
+      'a killed post of a session that is over, below a run of a name that a user has',
+      file('a&b', 'a&b', 'default'),
+      [main('ci', true), main('ci', false), { ...main('default', true), hours: 12 }, wait, post(0, 1), post(2)],
+    ],
+    [
+      'a killed post over a run of its name',
+      file('default', 'default'),
+      [
+        ...times(2, main('default', false)),
+        main('u', true),
+        ...times(3, main('default', false)),
+        main('u', false),
+        ...times(2, main('default', false)),
+        main('u', true),
+        main('default', false),
+        post(9, 1),
+      ],
+    ],
+  ])('a life that once went wrong: %s', async (_name, initial, steps) => {
+    await live({ file: initial, steps }, true)
+  })
+
+  test('a killed post whose name a user has, below a run that covered it', async () => {
+    const users = [main('default', true, undefined, false), main('default', false, undefined, false)]
+    await live(
+      { file: file('dev', 'dev', 'default'), steps: [...users, main('dev', true), main('default', true), post(2, 1), post(3)] },
+      false,
     )
   })
 })

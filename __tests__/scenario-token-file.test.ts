@@ -5,7 +5,6 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { NODES, startJob, type Job, type StepInputs, type StepResult } from './job.js'
 import { DEPLOY_ROLE, OIDC_ROLE, PROVIDER_ARN, startWorld, type World } from './world.js'
 
-/** Of ACK's OIDC issuer, which is not GitHub's. */
 const SUBJECT = 'repo:octo-org/octo-repo:environment:production'
 
 let world: World

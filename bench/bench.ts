@@ -87,7 +87,10 @@ async function bench(options: Options): Promise<void> {
     console.log(`\nNode ${about.node}, ${about.machine}, ${about.runs} runs each, in turns; medians, and the 10th to the 90th percentile.`)
     if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify({ ...about, ...results.figures }, null, 2)}\n`)
     if (options.svg !== undefined && results.chart !== undefined)
-      writeFileSync(options.svg, results.chart(`Node ${about.node}, medians of ${about.runs} runs; whiskers from the 10th to the 90th percentile`))
+      writeFileSync(
+        options.svg,
+        results.chart(`Node ${about.node}, medians of ${about.runs} runs; whiskers from the 10th to the 90th percentile`),
+      )
   } finally {
     await cloud.close()
   }
@@ -130,7 +133,9 @@ async function comparison(cloud: Cloud, actions: readonly Action[], options: Opt
               const value = row.value(name)
               const spread = row.drawn?.spread?.(name)
               if (value === undefined) return []
-              return [{ name, value: value / (row.drawn?.divisor ?? 1), ...(spread === undefined ? {} : { from: spread.p10, to: spread.p90 }) }]
+              return [
+                { name, value: value / (row.drawn?.divisor ?? 1), ...(spread === undefined ? {} : { from: spread.p10, to: spread.p90 }) },
+              ]
             }),
           })),
         OWN,
@@ -165,7 +170,11 @@ function comparisonRows(
   )
   const count = (title: string, value: Row['value']): Row => ({ title, value, text: String })
   const kilobytes = (title: string, value: Row['value']): Row => ({ title, value, text: (bytes) => `${whole(bytes / 1000)} KB` })
-  const mebibytes = (title: string, value: Row['value']): Row => ({ title, value, text: (kibibytes) => `${(kibibytes / 1024).toFixed(1)} MiB` })
+  const mebibytes = (title: string, value: Row['value']): Row => ({
+    title,
+    value,
+    text: (kibibytes) => `${(kibibytes / 1024).toFixed(1)} MiB`,
+  })
   return [
     ...mains,
     timed('post', (name) => of(name)?.post),
@@ -209,7 +218,10 @@ async function growth(cloud: Cloud, own: Action, options: Options): Promise<Resu
     const each = `each ${growth.unit} more`
     console.log(`\n${table([growth.title, 'main', each, 'post', each, 'requests', 'peak memory of main'], rows)}`)
   }
-  return { figures: { growths: measured.map(({ growth, figures }) => ({ title: growth.title, unit: growth.unit, figures })) }, chart: undefined }
+  return {
+    figures: { growths: measured.map(({ growth, figures }) => ({ title: growth.title, unit: growth.unit, figures })) },
+    chart: undefined,
+  }
 }
 
 function spreadText(spread: Spread | undefined): string {

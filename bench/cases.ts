@@ -48,7 +48,11 @@ export async function growths(cloud: Cloud, action: Action): Promise<readonly Gr
         configJson: configOf(profiles),
       })),
     },
-    { title: 'OIDC token, KiB', unit: 'KiB', steps: grow([...padding.keys()], (size) => ({ inputs: byOidc, claims: padding.get(size) ?? {} })) },
+    {
+      title: 'OIDC token, KiB',
+      unit: 'KiB',
+      steps: grow([...padding.keys()], (size) => ({ inputs: byOidc, claims: padding.get(size) ?? {} })),
+    },
   ]
 }
 

@@ -42,7 +42,9 @@ export function chart(groups: readonly ChartGroup[], own: string, caption: strin
         `<rect x="${NAMES}" y="${y}" width="${round(scale(value) - NAMES)}" height="${BAR}" rx="2" class="${name === own ? 'own' : 'other'}"/>`,
       )
       if (from !== undefined && to !== undefined)
-        parts.push(`<path d="M${round(scale(from))} ${middle}H${round(scale(to))}m0 -4v8M${round(scale(from))} ${middle - 4}v8" class="whisker"/>`)
+        parts.push(
+          `<path d="M${round(scale(from))} ${middle}H${round(scale(to))}m0 -4v8M${round(scale(from))} ${middle - 4}v8" class="whisker"/>`,
+        )
       parts.push(text(scale(Math.max(value, to ?? value)) + 8, middle + 4, 'value', `${Math.round(value).toLocaleString('en')} ${unit}`))
       y += BAR + GAP
     }
