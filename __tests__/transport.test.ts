@@ -1,6 +1,7 @@
+import { createServer } from 'node:http'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { GaveUp, patience, persist, retryAfterMs, TransportError, type Patience, type Verdict } from '../src/transport.js'
+import { GaveUp, patience, persist, retryAfterMs, send, TransportError, type Patience, type Verdict } from '../src/transport.js'
 
 const FAILURE = new TransportError('broken', 'sts.example', 'it broke')
 const PASSING = (): Verdict => ({ retryAfterMs: undefined })
@@ -160,6 +161,8 @@ describe('retryAfterMs', () => {
     [{ 'x-acs-retry-after': '-1' }, undefined],
     [{ 'x-acs-retry-after': ['1', '2'] }, undefined],
     [{ 'retry-after': 'soon' }, undefined],
+    [{ 'retry-after': '1.5' }, undefined],
+    [{ 'retry-after': '-5' }, undefined],
     [{ 'retry-after': '' }, undefined],
     [{ 'retry-after': 'Thu, 01 Jan 1970 00:00:00 GMT' }, 0],
   ] as [Record<string, string | string[]>, number | undefined][])('%j: %s', (headers, wait) => {
@@ -189,5 +192,32 @@ describe('TransportError', () => {
 
   test('names the host, and the proxy on the way', () => {
     expect(new TransportError('broken', 'host:1', 'x', { proxy: 'proxy:2' }).message).toBe('host:1 (by the proxy proxy:2): x')
+  })
+})
+
+describe('send', () => {
+  /** A server that answers with so much of a body and then nothing more, or breaks off. */
+  const answerPart = async (then: 'silence' | 'reset'): Promise<unknown> => {
+    const server = createServer((_, response) => {
+      response.writeHead(200, { 'content-length': 100 })
+      response.write('a part', () => {
+        if (then === 'reset') response.destroy()
+      })
+    })
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+    const address = server.address()
+    const port = typeof address === 'object' && address !== null ? address.port : 0
+    try {
+      const url = new URL(`http://127.0.0.1:${port}`)
+      return await send({ method: 'GET', url, headers: {} }, { deadline: performance.now() + 300 }).catch((failure: unknown) => failure)
+    } finally {
+      server.closeAllConnections()
+      server.close()
+    }
+  }
+
+  test('an answer that never ends is a time-out, and one that breaks off a broken connection', async () => {
+    expect(await answerPart('silence')).toMatchObject({ fault: 'timeout' })
+    expect(await answerPart('reset')).toMatchObject({ fault: 'broken' })
   })
 })

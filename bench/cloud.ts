@@ -87,7 +87,6 @@ export async function startCloud(leadNames: NameService | undefined): Promise<Cl
         env: {
           ACTIONS_ID_TOKEN_REQUEST_URL: requestUrl.href,
           ACTIONS_ID_TOKEN_REQUEST_TOKEN: issuer.requestToken,
-          NODE_EXTRA_CA_CERTS: standIn.caFile ?? '',
         },
         inputs: leadNames === undefined ? { 'sts-endpoint': `https://${host}:${stsPort}` } : {},
         connections: () => (relayed ? relays.reduce((count, relay) => count + relay.connections(), 0) : undefined),

@@ -14,6 +14,8 @@ export interface JobOptions {
   readonly node: string
   readonly inputs: StepInputs
   readonly env: Environment
+  /** PEM file of the CA that main must trust. Post gets none: it talks to nobody, and Node 20 reads the file at its start all the same. */
+  readonly caFile: string | undefined
   /** What ~/.aliyun/config.json holds before main; no file where not given. */
   readonly configJson?: string | undefined
 }
@@ -33,7 +35,7 @@ export interface Job {
   readonly remove: () => void
 }
 
-export function startJob({ action, node, inputs, env, configJson }: JobOptions): Job {
+export function startJob({ action, node, inputs, env, caFile, configJson }: JobOptions): Job {
   const folder = mkdtempSync(join(tmpdir(), 'bench-job-'))
   const path = (name: string): string => join(folder, name)
   for (const name of ['home', 'workspace', 'temp']) mkdirSync(path(name))
@@ -71,6 +73,7 @@ export function startJob({ action, node, inputs, env, configJson }: JobOptions):
       ...Object.fromEntries(exported),
       ...Object.fromEntries([...state].map(([name, value]) => [`STATE_${name}`, value])),
       ...files,
+      ...(entry === 'main' && caFile !== undefined ? { NODE_EXTRA_CA_CERTS: caFile } : {}),
       ...own,
     }
     const { milliseconds, exitCode, output } = await timed(node, [...nodeArgs, action[entry]], path('workspace'), processEnv)

@@ -116,7 +116,14 @@ async function inJob(contestant: Contestant, plan: Plan, route: Route, use: (job
   const { standIn } = plan.cloud
   for (const name of Object.keys(standIn.issuer.claims)) Reflect.deleteProperty(standIn.issuer.claims, name)
   Object.assign(standIn.issuer.claims, claims)
-  const job = startJob({ action, node: plan.node, inputs: { ...contestant.inputs, ...route.inputs }, env: route.env, configJson })
+  const job = startJob({
+    action,
+    node: plan.node,
+    inputs: { ...contestant.inputs, ...route.inputs },
+    env: route.env,
+    caFile: standIn.caFile,
+    configJson,
+  })
   try {
     await use(job)
     if (job.exported('ALIBABA_CLOUD_ACCESS_KEY_ID') !== '') throw new Error(`post of ${contestant.name} took nothing back`)

@@ -30,6 +30,7 @@ export async function run(runner: Runner, env: Environment): Promise<void> {
     runner.requireFileCommands()
     const inputs = readInputs(runner, env, situation.run)
     situation.inputs = inputs
+    for (const warning of inputs.warnings) runner.warning(warning)
     const profile =
       inputs.profile === undefined ? undefined : { ...inputs.profile, path: configFileOf(env, process.platform), id: randomUUID() }
     if (profile !== undefined) await checkProfile(profile)
@@ -45,7 +46,7 @@ export async function run(runner: Runner, env: Environment): Promise<void> {
     refuseOtherAccounts(session, inputs)
 
     await handOver(runner, env, inputs, session, profile)
-    for (const warning of [...inputs.warnings, ...rivals]) runner.warning(warning)
+    for (const rival of rivals) runner.warning(rival)
     report(runner, inputs, session, profile)
   } catch (failure) {
     await explainFailure(runner, failure, situation)

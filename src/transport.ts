@@ -7,6 +7,7 @@ import http, { type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:h
 import https from 'node:https'
 import { isIP, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { types } from 'node:util'
 import { proxyFor } from './proxy.js'
 
 /** A whole call may take this long; most take a tenth of a second. */
@@ -155,21 +156,24 @@ export async function send(request: HttpRequest, options: SendOptions): Promise<
   const answer = await new Promise<HttpAnswer>((resolve, reject) => {
     const module = url.protocol === 'http:' ? http : https
     const sent = module.request(url, { method, headers, agent })
+    const settled = (): void => {
+      clearTimeout(callTimer)
+      clearTimeout(connectTimer)
+    }
+    // The first word counts: what Node says of a request that is destroyed comes after it.
+    const fail = (cause: unknown): void => {
+      settled()
+      reject(cause instanceof TransportError ? cause : networkError(cause, url.host, by))
+    }
     const giveUp = (message: string): void => {
-      sent.destroy(new TransportError('timeout', url.host, message, by))
+      fail(new TransportError('timeout', url.host, message, by))
+      sent.destroy()
     }
     const callTimeout = Math.max(1, Math.min(options.callTimeoutMs ?? CALL_TIMEOUT_MS, options.deadline - performance.now()))
     const connectTimeout = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS
     const callTimer = setTimeout(giveUp, callTimeout, `no answer within ${seconds(callTimeout)}`)
     const connectTimer = setTimeout(giveUp, connectTimeout, `no connection within ${seconds(connectTimeout)}`)
-    const settled = (): void => {
-      clearTimeout(callTimer)
-      clearTimeout(connectTimer)
-    }
-    const fail = (cause: unknown): void => {
-      settled()
-      reject(cause instanceof TransportError ? cause : networkError(cause, url.host, by))
-    }
+
     sent.once('socket', (socket) => {
       // A pooled socket is connected already; a new one is ready when TLS is.
       if (!socket.connecting) clearTimeout(connectTimer)
@@ -185,14 +189,13 @@ export async function send(request: HttpRequest, options: SendOptions): Promise<
       let size = 0
       response.on('data', (part: Buffer) => {
         size += part.length
-        if (size > MAX_ANSWER_BYTES)
-          sent.destroy(new TransportError('nonsense', url.host, `an answer of more than ${MAX_ANSWER_BYTES} bytes`, by))
-        else parts.push(part)
+        parts.push(part)
+        if (size > MAX_ANSWER_BYTES) {
+          fail(new TransportError('nonsense', url.host, `an answer of more than ${MAX_ANSWER_BYTES} bytes`, by))
+          sent.destroy()
+        }
       })
       response.once('error', fail)
-      response.once('aborted', () => {
-        fail(new TransportError('broken', url.host, 'the connection broke in mid-answer', by))
-      })
       response.once('end', () => {
         settled()
         resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(parts).toString('utf8') })
@@ -219,11 +222,11 @@ function networkError(cause: unknown, host: string, by: { proxy: string | undefi
 
 /** The code of Node's error; where several addresses failed, of the first, since Node leaves the whole without a message. */
 function codeOf(cause: unknown): string {
-  if (cause instanceof AggregateError && cause.errors.length > 0) return codeOf(cause.errors[0])
-  if (cause instanceof Error && 'code' in cause && typeof cause.code === 'string') return cause.code
+  if (!types.isNativeError(cause)) return 'unknown cause'
+  if ('errors' in cause && Array.isArray(cause.errors) && cause.errors.length > 0) return codeOf(cause.errors[0])
+  if ('code' in cause && typeof cause.code === 'string') return cause.code
   // https-proxy-agent says that a proxy hung up in words only.
-  if (cause instanceof Error && /proxy connection ended/i.test(cause.message)) return 'ECONNRESET'
-  return 'unknown cause'
+  return /proxy connection ended/i.test(cause.message) ? 'ECONNRESET' : 'unknown cause'
 }
 
 /** How far a series of attempts at one call may go, and how it waits. One for the whole step, since the deadline is the step's. */
@@ -309,7 +312,8 @@ export function retryAfterMs(headers: IncomingHttpHeaders): number | undefined {
   const standard = headers['retry-after']
   if (standard === undefined) return undefined
   if (/^\d+$/.test(standard)) return Number(standard) * 1000
-  const date = Date.parse(standard)
+  // Date.parse takes "1.5" and "-5" for dates too; HTTP's begin with the day of the week.
+  const date = /^[A-Za-z]{3}/.test(standard) ? Date.parse(standard) : NaN
   return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now())
 }
 

@@ -6,7 +6,7 @@ import type { End } from './listener.js'
 import { createRam } from './ram.js'
 import type { Ram, RamState } from './ram.js'
 import { createSts } from './sts.js'
-import type { IssuedCredentials, SessionInput } from './sts.js'
+import type { Authentication, IssuedCredentials, SessionInput } from './sts.js'
 import { createTrail } from './trail.js'
 import type { Assumption, RecordedRequest } from './trail.js'
 
@@ -51,6 +51,8 @@ export interface StandIn {
   readonly setClockSkew: (seconds: number) => void
   /** A session as if it had been assumed long ago by someone else: no request, no check of any trust. Throws where there is no such role. */
   readonly issueSession: (session: SessionInput) => IssuedCredentials
+  /** What STS makes of a key and its token, for other services that verify signatures. */
+  readonly authenticate: (accessKeyId: string, token: string | undefined) => Authentication
   /** Everything secret there is: keys' IDs and secrets, sessions, OIDC tokens, the issuer's request token. Nobody may print one of these. */
   readonly secrets: () => readonly string[]
   /** Ends every connection and removes the CA's file. */
@@ -108,6 +110,7 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
       skew = seconds * 1000
     },
     issueSession: sts.issueSession,
+    authenticate: sts.authenticate,
     secrets: () => [
       ...[...directory.keys()].flatMap(({ accessKeyId, accessKeySecret }) => [accessKeyId, accessKeySecret]),
       ...[...sts.issued()].flatMap(({ accessKeyId, accessKeySecret, securityToken }) => [accessKeyId, accessKeySecret, securityToken]),

@@ -35,9 +35,14 @@ export interface SessionInput {
   readonly durationSeconds?: number
 }
 
+/** Whose key it is, with the secret to check a signature by; or why it is nobody's. */
+export type Authentication =
+  { readonly arn: string; readonly accessKeySecret: string } | { readonly code: string; readonly message: string }
+
 export interface Sts {
   readonly service: Service
   readonly issueSession: (session: SessionInput) => IssuedCredentials
+  readonly authenticate: (accessKeyId: string, token: string | undefined) => Authentication
   /** Every session that was issued. */
   readonly issued: () => Iterable<IssuedCredentials>
 }
@@ -346,6 +351,15 @@ export function createSts({ ram, issuer, trail, wireNow, issueNow }: StsParts): 
       },
       refuse: ({ status, code, message, fields, headers }) =>
         refusal(status, code, message ?? `${code}.`, fields ?? {}, newRequestId(), headers),
+    },
+    authenticate(accessKeyId, token) {
+      try {
+        const { caller, secret } = findKey(accessKeyId, token)
+        return { arn: callerArn(caller), accessKeySecret: secret }
+      } catch (error) {
+        if (error instanceof Refusal) return { code: error.code, message: error.message }
+        throw error
+      }
     },
     issued: () => sessions.values(),
     issueSession({ roleArn, roleSessionName, durationSeconds = 3600 }) {

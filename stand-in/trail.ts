@@ -1,6 +1,6 @@
 /** One request as it was read from the wire, and what became of it. */
 export interface RecordedRequest {
-  readonly service: 'sts' | 'issuer' | 'metadata'
+  readonly service: 'sts' | 'issuer' | 'metadata' | 'oss'
   /** When it had been read, in milliseconds since the epoch, by the stand-in's clock. */
   readonly time: number
   /** Counts the connections to this service from 1: two requests with one number shared a connection. */

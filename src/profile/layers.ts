@@ -158,7 +158,7 @@ function saysNothingElse(config: ConfigText, before: string | undefined, path: s
 
 /** Whose the places in the piles are; see `takeBack`. */
 interface Owners {
-  /** Those that own an entry, in the file or covered. */
+  /** Those that own a place in a pile. */
   readonly present: ReadonlySet<Layer | undefined>
   readonly ofEntry: (entry: Entry) => Layer | undefined
   /** For each layer, the owner of the entry that it covered. */
@@ -178,7 +178,9 @@ function findOwners(config: ConfigText | undefined, all: readonly Layer[]): Owne
   const inFile = [...names]
     .map((name) => (config === undefined ? undefined : entryNamed(config, name)))
     .map((entry) => entry && ofEntry(entry))
-  const present = new Set([...ofCovered, ...inFile])
+  const present = new Set(inFile)
+  // What a run covered is a place in the pile as long as the run itself has one.
+  for (const [position, layer] of [...all.entries()].reverse()) if (present.has(layer)) present.add(ofCovered[position])
   return {
     present,
     ofEntry,

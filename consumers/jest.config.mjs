@@ -1,0 +1,11 @@
+import base from '../jest.config.mjs'
+
+export default {
+  ...base,
+  rootDir: import.meta.dirname,
+  roots: ['<rootDir>'],
+  modulePathIgnorePatterns: ['<rootDir>/clients/'],
+  // One file at a time: each starts many programs at once.
+  maxWorkers: 1,
+  testTimeout: 120_000,
+}

@@ -1,0 +1,106 @@
+/** Each program makes a call with what the step left: by the variables alone, by the profile alone, and with a session that has expired. */
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { startJob, type Job, type StepInputs } from '../__tests__/job.js'
+import { startWorld, type World } from '../__tests__/world.js'
+import { PROGRAMS, runIn, type Answer, type Place, type Program, type ProgramName } from './programs.js'
+import { keepResult } from './results.js'
+
+const PROFILE_ALONE: StepInputs = { profile: 'ci', 'export-environment-variables': 'false' }
+const EVERY_TOOL: StepInputs = { 'export-for': 'oss packer serverless-devs' }
+
+/** What each says of an expired session, in the words that its users will search for. */
+const EXPIRED: Readonly<Record<ProgramName, string>> = {
+  go: 'InvalidSecurityToken.Expired',
+  node: 'InvalidSecurityToken.Expired',
+  nodeV1: 'InvalidSecurityToken.Expired',
+  python: 'InvalidSecurityToken.Expired',
+  java: 'InvalidSecurityToken.Expired',
+  cli: 'InvalidSecurityToken.Expired',
+  terraform: 'SecurityTokenExpired',
+  tofu: 'SecurityTokenExpired',
+  ossPython: 'SecurityTokenExpired',
+  serverlessDevs: 'InvalidSecurityToken.Expired',
+}
+
+let world: World
+let job: Job
+
+beforeEach(async () => {
+  world = await startWorld({ tls: true })
+  job = startJob({ standIn: world.standIn })
+})
+afterEach(async () => {
+  job.remove()
+  await world.standIn.close()
+})
+
+/** Runs main, and gives the ARN that it handed on, and what a later step has. */
+async function handOn(inputs: StepInputs): Promise<{ readonly arn: string; readonly place: Place }> {
+  const main = await job.main({ ...world.byKey, ...inputs })
+  expect([main.exitCode, main.errors, main.warnings]).toEqual([0, [], []])
+  world.standIn.forget()
+  return { arn: main.outputs.get('arn') ?? '', place: { standIn: world.standIn, home: job.home, env: Object.fromEntries(job.env) } }
+}
+
+const versionOf = (answer: Answer): string => ('version' in answer ? answer.version : '')
+
+/** Everything that STS was asked has been signed by the session. */
+function onlyBy(arn: string): void {
+  const callers = world.standIn.requests.map(({ action, caller }) => [action, caller])
+  for (const caller of callers) expect(caller).toEqual(['GetCallerIdentity', arn])
+}
+
+for (const [key, program] of Object.entries(PROGRAMS) as [ProgramName, Program][]) {
+  const title = program.missing === undefined ? program.name : `${program.name} (${program.missing})`
+  ;(program.missing === undefined ? describe : describe.skip)(title, () => {
+    test('uses the session', async () => {
+      const { arn, place } = await handOn(EVERY_TOOL)
+      const byVariables = await program.ask(place)
+      expect(byVariables).toEqual({ arn, version: expect.stringMatching(/^\d+\.\d+\.\d+/) as string })
+      onlyBy(arn)
+
+      if (program.byProfile !== undefined) {
+        job.remove()
+        job = startJob({ standIn: world.standIn })
+        const other = await handOn(PROFILE_ALONE)
+        expect(other.place.env).toEqual({})
+        expect(await program.ask({ ...other.place, env: program.byProfile.env ?? {} })).toEqual({ arn, version: versionOf(byVariables) })
+        onlyBy(arn)
+      }
+      keepResult(key, {
+        version: versionOf(byVariables),
+        variables: 'yes',
+        profile: program.byProfile?.how ?? 'no',
+        expired: `\`${EXPIRED[key]}\``,
+      })
+    })
+
+    test('says that the session has expired', async () => {
+      const { place } = await handOn({ ...EVERY_TOOL, 'role-duration-seconds': '900' })
+      world.standIn.advanceClock(900)
+      expect(await program.ask(place)).toEqual({ error: expect.stringContaining(EXPIRED[key]) as string })
+    })
+
+    test('finds nothing after post', async () => {
+      const { place } = await handOn({ ...EVERY_TOOL, profile: 'ci' })
+      for (const post of await job.posts()) expect([post.exitCode, post.warnings]).toEqual([0, []])
+      const env = { ...Object.fromEntries(job.env), ...program.byProfile?.env }
+      // Terraform, left without a key, looks for the metadata service: not reachable, but not at once where the network is not the tests' own.
+      expect(await program.ask({ ...place, env })).toEqual({ error: expect.any(String) as string })
+      expect(world.standIn.requests.filter(({ caller }) => caller !== undefined)).toEqual([])
+    })
+  })
+}
+
+;(PROGRAMS.cli.missing === undefined ? describe : describe.skip)(
+  `aliyun configure${PROGRAMS.cli.missing === undefined ? '' : ` (${PROGRAMS.cli.missing})`}`,
+  () => {
+    test('lists the profile as current and valid, and gets it back', async () => {
+      const { place } = await handOn(PROFILE_ALONE)
+      const list = await runIn(place, 'aliyun', ['configure', 'list'])
+      expect(list.stdout).toMatch(/^ci \*\s*\| StsToken:\S+\s*\| Valid\s*\| cn-hangzhou\s*\|/m)
+      const get = await runIn(place, 'aliyun', ['configure', 'get'])
+      expect(JSON.parse(get.stdout)).toMatchObject({ name: 'ci', mode: 'StsToken', region_id: 'cn-hangzhou' })
+    })
+  },
+)
