@@ -15,13 +15,13 @@ import { NODES, startJob } from './job.js'
 import { startWorld, type World } from './world.js'
 
 // Limits in bytes and in files. Raising one is a decision: what it buys belongs into the commit's message.
-const MAX_DIST = 450_000
-const MAX_DIST_GZIPPED = 135_000
-const MAX_ARCHIVE = 300_000
-const MAX_MAIN_FILES = 6
-const MAX_MAIN_BYTES = 350_000
-const MAX_POST_FILES = 4
-const MAX_POST_BYTES = 70_000
+const MAX_DIST = 430_000
+const MAX_DIST_GZIPPED = 120_000
+const MAX_ARCHIVE = 160_000
+const MAX_MAIN_FILES = 2
+const MAX_MAIN_BYTES = 345_000
+const MAX_POST_FILES = 1
+const MAX_POST_BYTES = 66_000
 /** Stands in the SDK's code, and in no other. */
 const SDK_MARK = 'ACS3-HMAC-SHA256'
 

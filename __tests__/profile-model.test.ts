@@ -55,10 +55,15 @@ describe('one home in memory, with mains, posts, kills between the writes, and t
     [
       'a main killed before it wrote the very name that is current again after a killed post',
       file(undefined, 'dev', 'default'),
-      [main('dev', true), main('default', true, 1), post(0, 1), post(1)],
+      [main('dev', true), main('default', true, 1), post(0, 2), post(1)],
     ],
-    ['a repeated post below a run', file('default', 'default'), [main('a', true), main('b', true), post(0, 1), post(1), post(0)]],
+    ['a repeated post below a run', file('default', 'default'), [main('a', true), main('b', true), post(0, 2), post(1), post(0)]],
     ['a session that is over below one that is not', undefined, [main('a', false), wait, main('b', false), wait, main('a', false)]],
+    [
+      'a main killed before it wrote, over a run that covered a user',
+      file('default', 'default', 'ci'),
+      [main('ci', true), main('ci', true, 2)],
+    ],
     [
       'a main killed before it wrote the name that a user has',
       file('u', 'u', 'default'),
@@ -68,14 +73,14 @@ describe('one home in memory, with mains, posts, kills between the writes, and t
         main('default', false),
         main('u', true, 2),
         main('default', false),
-        post(3, 1),
+        post(3, 2),
         post(6),
       ],
     ],
     [
       'a killed post of a session that is over, below a run of a name that a user has',
       file('a&b', 'a&b', 'default'),
-      [main('ci', true), main('ci', false), { ...main('default', true), hours: 12 }, wait, post(0, 1), post(2)],
+      [main('ci', true), main('ci', false), { ...main('default', true), hours: 12 }, wait, post(0, 2), post(2)],
     ],
     [
       'a killed post over a run of its name',
@@ -88,7 +93,7 @@ describe('one home in memory, with mains, posts, kills between the writes, and t
         ...times(2, main('default', false)),
         main('u', true),
         main('default', false),
-        post(9, 1),
+        post(9, 2),
       ],
     ],
   ])('a life that once went wrong: %s', async (_name, initial, steps) => {
@@ -98,7 +103,7 @@ describe('one home in memory, with mains, posts, kills between the writes, and t
   test('a killed post whose name a user has, below a run that covered it', async () => {
     const users = [main('default', true, undefined, false), main('default', false, undefined, false)]
     await live(
-      { file: file('dev', 'dev', 'default'), steps: [...users, main('dev', true), main('default', true), post(2, 1), post(3)] },
+      { file: file('dev', 'dev', 'default'), steps: [...users, main('dev', true), main('default', true), post(2, 2), post(3)] },
       false,
     )
   })

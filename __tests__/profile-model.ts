@@ -29,7 +29,7 @@ export type Step =
       readonly name: string
     }
 
-const dieAt = fc.option(fc.integer({ min: 0, max: 4 }), { nil: undefined, freq: 5 })
+const dieAt = fc.option(fc.integer({ min: 0, max: 5 }), { nil: undefined, freq: 5 })
 
 const ownStep = (cleanup: fc.Arbitrary<boolean>): fc.Arbitrary<Step> =>
   fc.oneof(
@@ -235,7 +235,7 @@ export async function live({ file: initial, steps }: Life, undisturbed: boolean)
       expiration: new Date(now + step.hours * HOUR),
       now: new Date(now),
     }
-    const over = model.over(now)
+    const over = overNow()
     const died = await dies(installInto(disk.open(step.dieAt), request))
     model.runs.set(run, { name: step.name, expires: now + step.hours * HOUR })
     const installed = disk.config?.includes(`"STS.${run}"`) === true
@@ -264,9 +264,15 @@ export async function live({ file: initial, steps }: Life, undisturbed: boolean)
   }
 
   const post = async (run: number, dieAt: number | undefined): Promise<void> => {
-    const over = model.over(now).add(run)
+    const over = overNow().add(run)
     const died = await dies(uninstallFrom(disk.open(dieAt), { path: PATH, id: `run ${run}`, now: new Date(now) }))
     settle(over, died)
+  }
+
+  // The next one finishes what killed ones have begun to take back.
+  const overNow = (): Set<Author> => {
+    const ended = disk.recorded().filter((layer) => layer.ended)
+    return new Set([...model.over(now), ...ended.map(({ id }) => Number(id.slice('run '.length)))])
   }
 
   const settle = (over: ReadonlySet<Author>, died: boolean): void => {
@@ -367,7 +373,7 @@ export async function live({ file: initial, steps }: Life, undisturbed: boolean)
     assert(config.entries.length === visible.size + model.shadows.length, 'more or fewer profiles than expected')
     for (const [name, { by, text }] of visible) {
       const entry = entryText(disk.config, name)
-      if (by === 'user') assert(entry === text || (text === EMPTY && /"mode": ?"",/.test(entry)), `the user's profile ${name} was changed`)
+      if (by === 'user') assert(entry === text || (text === EMPTY && /"mode":\s*"",/.test(entry)), `the user's profile ${name} was changed`)
       else assert(entry.includes(`"STS.${by}"`), `profile ${name} is not run ${by}'s`)
     }
     if (visible.size === 0) return

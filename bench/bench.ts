@@ -67,6 +67,7 @@ function readOptions(): Options | undefined {
     return [name, folder]
   })
   const { node, sizes, json, svg } = values
+  if (sizes && (svg !== undefined || peers.length > 0)) throw new Error('--sizes measures this action alone, and draws no chart')
   return { peers, runs: number('runs'), node, rttMs: number('rtt'), sizes, json, svg }
 }
 

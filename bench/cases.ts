@@ -12,14 +12,14 @@ export interface Comparison {
 
 /** @param rttMs the round-trip time of the distant case */
 export function comparisons({ byOidc, byKey }: Cloud, actions: readonly Action[], rttMs: number): readonly Comparison[] {
-  const with_ = (inputs: Contestant['inputs']): Contestant[] =>
+  const entered = (inputs: Contestant['inputs']): Contestant[] =>
     actions
       .filter((action) => Object.keys(inputs).every((name) => action.inputs.has(name)))
       .map((action) => ({ name: action.name, action, inputs }))
   return [
-    { id: 'oidc', title: 'main, OIDC, no added latency', rttMs: 0, contestants: with_(byOidc) },
-    { id: 'oidc-distant', title: `main, OIDC, round trips of ${rttMs} ms`, rttMs, contestants: with_(byOidc) },
-    { id: 'access-key', title: 'main, access key, no added latency', rttMs: 0, contestants: with_(byKey(1)) },
+    { id: 'oidc', title: 'main, OIDC, no added latency', rttMs: 0, contestants: entered(byOidc) },
+    { id: 'oidc-distant', title: `main, OIDC, round trips of ${rttMs} ms`, rttMs, contestants: entered(byOidc) },
+    { id: 'access-key', title: 'main, access key, no added latency', rttMs: 0, contestants: entered(byKey(1)) },
   ]
 }
 

@@ -18,7 +18,7 @@ interface Recipe {
 const RECIPES: Readonly<Record<ClientName, Recipe>> = {
   go: { tools: ['go'], commands: [['go', 'build', '-mod=readonly', '-trimpath', '-o', 'whoami', '.']] },
   java: {
-    tools: ['mvn', 'javac', 'java'],
+    tools: ['mvn', 'javac', 'java', 'keytool'],
     commands: [
       ['mvn', '-q', '-B', 'dependency:copy-dependencies', '-DoutputDirectory=lib'],
       ['javac', '-cp', 'lib/*', '-d', 'classes', 'WhoAmI.java'],

@@ -1,9 +1,14 @@
-/** The network that the tests run in, and what they need of it. */
+/** The network that the tests run in: loopback alone, where the names of Alibaba Cloud's own hosts lead to the stand-in. */
+import { startWorld, type World } from '../__tests__/world.js'
 
-/** Set to 1 where the tests have a network of their own, in which the real hosts' names lead to 127.0.0.1. */
-export const NETWORK_VARIABLE = 'CONSUMERS_OWN_NETWORK'
-
-/** Hosts that programs call by themselves: the SDKs with an OIDC token, Terraform to assume a role. */
+/** Hosts that programs call by themselves: the SDKs with an OIDC token, Terraform to assume a role, Serverless Devs for the account. */
 export const REAL_HOSTS = ['sts.aliyuncs.com', 'sts.cn-hangzhou.aliyuncs.com', 'location-readonly.aliyuncs.com']
 
-export const hasOwnNetwork = (): boolean => process.env[NETWORK_VARIABLE] === '1'
+/** Set to 1 in that network. */
+export const OWN_NETWORK = 'CONSUMERS_OWN_NETWORK'
+
+/** Starts a world at the real hosts' port, under a certificate for their names. Throws where these names may lead to the real hosts. */
+export async function startRealWorld(): Promise<World> {
+  if (process.env[OWN_NETWORK] !== '1') throw new Error('These tests want a network of their own: npm run test:consumers')
+  return startWorld({ tls: true, hostNames: REAL_HOSTS, stsPort: 443 })
+}

@@ -1,8 +1,9 @@
 /** The programs that use what the step leaves behind, each with a way to learn whom it takes itself for. */
-import { spawn } from 'node:child_process'
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { execFile, spawn } from 'node:child_process'
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { startOss } from '../stand-in/oss.js'
 import type { StandIn } from '../stand-in/stand-in.js'
 import { CACHE, missingTool, onPath } from './install.js'
@@ -25,6 +26,8 @@ export interface Program {
   /** Why it cannot be had on this machine. */
   readonly missing: string | undefined
   readonly ask: (place: Place) => Promise<Answer>
+  /** What a user has to add for it to use the variables. */
+  readonly byVariables: string
   /** What a user has to add for it to use the profile; undefined where it reads none. */
   readonly byProfile: { readonly how: string; readonly env?: Readonly<Record<string, string>> } | undefined
 }
@@ -32,13 +35,21 @@ export interface Program {
 const CURRENT = { how: 'yes' }
 const SDKS = /\bSDKs?\b/
 
-export const PROGRAMS = {
+export type ProgramName = 'go' | 'node' | 'nodeV1' | 'python' | 'java' | 'cli' | 'terraform' | 'tofu' | 'ossPython' | 'serverlessDevs'
+
+export const PROGRAMS: Readonly<Record<ProgramName, Program>> = {
   go: sdk('Go: credentials-go', 'go', join(CACHE, 'go/whoami'), []),
   node: sdk('Node.js: @alicloud/credentials', 'node', 'node', [join(CACHE, 'node/whoami.mjs'), '@alicloud/sts20150401']),
   nodeV1: sdk('Node.js: the same with @alicloud/sts20150401 1.1.4', 'node', 'node', [join(CACHE, 'node/whoami.mjs'), 'sts-v1']),
   python: sdk('Python: alibabacloud_credentials', 'python', join(CACHE, 'python/venv/bin/python'), [join(CACHE, 'python/whoami.py')]),
   java: {
-    ...sdk('Java: credentials-java', 'java', 'java', ['-cp', `${CACHE}/java/classes:${CACHE}/java/lib/*`, 'WhoAmI']),
+    ...sdk('Java: credentials-java', 'java', 'java', [
+      '-XX:TieredStopAtLevel=1',
+      '-XX:+UseSerialGC',
+      '-cp',
+      `${CACHE}/java/classes:${CACHE}/java/lib/*`,
+      'WhoAmI',
+    ]),
     byProfile: { how: 'with `-Duser.home="$HOME"` where HOME is not the account\'s' },
   },
   cli: {
@@ -46,6 +57,7 @@ export const PROGRAMS = {
     calledInWarnings: /aliyun CLI/,
     missing: absent('aliyun'),
     ask: askCli,
+    byVariables: 'yes',
     byProfile: CURRENT,
   },
   terraform: stateWriter('Terraform, backend oss', 'terraform'),
@@ -55,6 +67,7 @@ export const PROGRAMS = {
     calledInWarnings: /OSS SDKs/,
     missing: without('python'),
     ask: askOss,
+    byVariables: 'with `export-for: oss`',
     byProfile: undefined,
   },
   serverlessDevs: {
@@ -62,11 +75,10 @@ export const PROGRAMS = {
     calledInWarnings: /Serverless Devs/,
     missing: without('node'),
     ask: askServerlessDevs,
-    byProfile: undefined,
+    byVariables: 'with `export-for: serverless-devs`',
+    byProfile: { how: 'with `access: ${aliyun-cli}`', env: { SERVERLESS_DEVS_ACCESS: '${aliyun-cli}' } },
   },
-} satisfies Record<string, Program>
-
-export type ProgramName = keyof typeof PROGRAMS
+}
 
 function absent(command: string): string | undefined {
   return onPath(command) === undefined ? `no ${command} on PATH` : undefined
@@ -82,14 +94,34 @@ function sdk(name: string, client: Parameters<typeof missingTool>[0], command: s
     name,
     calledInWarnings: SDKS,
     missing: without(client),
+    byVariables: 'yes',
     byProfile: CURRENT,
     async ask(place) {
-      // The JVM asks the account data base, not HOME.
-      const own = client === 'java' ? [`-Duser.home=${place.home}`] : []
+      const own = client === 'java' ? await javaOptions(place) : []
       const { exitCode, stdout, stderr } = await runIn(place, command, [...own, ...args])
-      return exitCode === 0 ? (JSON.parse(stdout) as { arn: string; version: string }) : { error: stderr }
+      // Java's logger writes to stdout, before the answer.
+      return exitCode === 0
+        ? (JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as { arn: string; version: string })
+        : { error: stderr }
     },
   }
+}
+
+/** The JVM asks the account data base, not HOME, and knows CAs from a store of its own format. */
+async function javaOptions({ standIn, home }: Place): Promise<string[]> {
+  const store = `${standIn.caFile ?? ''}.p12`
+  if (!existsSync(store))
+    await promisify(execFile)('keytool', [
+      '-importcert',
+      '-noprompt',
+      '-storepass',
+      'changeit',
+      '-file',
+      standIn.caFile ?? '',
+      '-keystore',
+      store,
+    ])
+  return [`-Duser.home=${home}`, `-Djavax.net.ssl.trustStore=${store}`, '-Djavax.net.ssl.trustStorePassword=changeit']
 }
 
 /** The CLI speaks TLS to whatever it is given; its errors go to stderr. */
@@ -107,6 +139,7 @@ function stateWriter(name: string, command: string): Program {
     name,
     calledInWarnings: /Terraform/,
     missing: absent(command),
+    byVariables: 'yes',
     byProfile: { how: 'with `ALICLOUD_PROFILE` or `profile` in the backend', env: { ALICLOUD_PROFILE: 'ci' } },
     async ask(place) {
       const oss = await startOss(place.standIn)
@@ -143,9 +176,9 @@ async function askOss(place: Place): Promise<Answer> {
   }
 }
 
-/** It resolves a key and makes no call: the stand-in is asked whose it is. */
+/** It resolves a key and, from variables, makes no call: the stand-in is asked whose it is. */
 async function askServerlessDevs(place: Place): Promise<Answer> {
-  const { exitCode, stdout, stderr } = await runIn(place, 'node', [join(CACHE, 'node/serverless-devs.mjs'), 'any-name'])
+  const { exitCode, stdout, stderr } = await runIn(place, 'node', [join(CACHE, 'node/serverless-devs.mjs')])
   if (exitCode !== 0) return { error: stderr }
   const { credential, version } = JSON.parse(stdout) as { credential: Record<string, string>; version: string }
   const found = place.standIn.authenticate(credential.AccessKeyID ?? '', credential.SecurityToken)

@@ -1,5 +1,5 @@
 /** What the programs did, from the tests that ran them to the table that README.md must agree with. */
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CACHE } from './install.js'
 import { PROGRAMS, type ProgramName } from './programs.js'
@@ -27,7 +27,7 @@ export function keepResult(program: ProgramName, result: Result): void {
 }
 
 export function readResults(): ReadonlyMap<ProgramName, Result> {
-  const files = new Set(readdirSync(FOLDER))
+  const files = new Set(existsSync(FOLDER) ? readdirSync(FOLDER) : [])
   const names = (Object.keys(PROGRAMS) as ProgramName[]).filter((name) => files.has(`${name}.json`))
   return new Map(names.map((name) => [name, JSON.parse(readFileSync(join(FOLDER, `${name}.json`), 'utf8')) as Result]))
 }

@@ -1,4 +1,7 @@
-// Builds dist/ from src/: main, post, and what they share once. `node scripts/build.mjs [folder]` builds elsewhere, for the comparison.
+// Builds dist/ from src/. `node scripts/build.mjs [folder]` builds elsewhere, for the comparison.
+//
+// CommonJS, though the sources are ES modules: Node starts a program of either kind, but one of CommonJS some milliseconds sooner. One file for
+// each entry, and one for the SDK, which main alone loads, and late.
 import { build } from 'esbuild'
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,26 +13,28 @@ const folder = process.argv[2] ?? 'dist'
 // would show.
 const NEVER_REACHED = [
   '@alicloud/credentials',
-  '@alicloud/gateway-pop',
   'http-proxy-agent',
   'https-proxy-agent',
   'httpx',
+  'lodash',
   'moment',
-  'moment-timezone',
   'socks-proxy-agent',
   'ws',
   'xml2js',
 ]
-
 const SDK = /[\\/]node_modules[\\/](@alicloud|@darabonba)[\\/]/
 
 // Modules without side effects at import whose makers do not say so: what is not used of them (the toolkit's HTTP client, with the whole of
 // undici behind it) stays out.
 const PURE = /[\\/]node_modules[\\/](@actions[\\/][^\\/]+|tunnel|undici)[\\/]/
 
+const SDK_ENTRY = './sts/sdk.js'
+
 const leaveOut = {
   name: 'leave-out',
   setup({ onResolve, onLoad, resolve }) {
+    // main's dynamic import of the SDK stays one, of the file beside it.
+    onResolve({ filter: /sdk\.js$/ }, ({ kind }) => (kind === 'dynamic-import' ? { path: SDK_ENTRY, external: true } : undefined))
     onResolve({ filter: /^[^.]/ }, ({ path, importer }) =>
       NEVER_REACHED.includes(path) && SDK.test(importer) ? { path, namespace: 'never-reached' } : undefined,
     )
@@ -45,18 +50,14 @@ const leaveOut = {
 
 rmSync(folder, { recursive: true, force: true })
 const { metafile } = await build({
-  entryPoints: { 'main/index': 'src/main.ts', 'post/index': 'src/post.ts' },
+  entryPoints: { 'main/index': 'src/main.ts', 'post/index': 'src/post.ts', 'main/sts/sdk': 'src/sts/sdk.ts' },
   outdir: folder,
-  chunkNames: 'shared/[name]-[hash]',
   bundle: true,
-  splitting: true,
   minify: true,
-  format: 'esm',
+  format: 'cjs',
   platform: 'node',
   target: 'node20',
   mainFields: ['module', 'main'],
-  // Node's own modules, for the packages among the sources that are CommonJS.
-  banner: { js: "import{createRequire as nodeRequire}from'node:module';const require=nodeRequire(import.meta.url);" },
   legalComments: 'none',
   metafile: true,
   logLevel: 'warning',
@@ -64,7 +65,7 @@ const { metafile } = await build({
   external: ['kerberos'],
   plugins: [leaveOut],
 })
-writeFileSync(join(folder, 'package.json'), '{ "type": "module" }\n')
+writeFileSync(join(folder, 'package.json'), '{ "type": "commonjs" }\n')
 writeFileSync(join(folder, 'licenses.txt'), licenses(Object.keys(metafile.inputs)))
 
 /** The notices of every package of which the bundle holds a file. */

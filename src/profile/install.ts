@@ -2,6 +2,7 @@ import fs from 'node:fs'
 import { dirname } from 'node:path'
 import type { StsProfile } from './config-edit.js'
 import { parseConfig, refusalError } from './config-text.js'
+import { ProfileError } from './error.js'
 import { checkOwners, explained, locate, readText, recordPathOf, withStore, type Store, type WritingCalls } from './folder.js'
 import { install, takeBack, type Home } from './layers.js'
 import { EMPTY_RECORD, formatRecord, parseRecord, type Layer, type ProfileRecord } from './record.js'
@@ -58,13 +59,12 @@ export async function installProfile(request: ProfileInstallation, calls?: Writi
 /**
  * The writes of an installation and their order.
  *
- * What is over is taken back first, and completely, config.json before the record: killed in between, the record names a run that is no
- * longer in config.json, which the next one finds out. The other way round, the entry would have lost the record that says whose it is and
- * what it covered.
+ * What is over is taken back first, and completely; see `finish`.
  *
- * Then the record is written before config.json: killed in between, the record again names a run that is not in config.json. The other way
- * round, what the entry covered would be gone. So at every instant all that was covered is in one of the two files, and every entry of ours
- * in config.json is in the record. A run that does not clean up only makes the record give up claims on what it writes: that comes last.
+ * Then the record is written before config.json: killed in between, the record names a run whose entry is not in config.json, which the next
+ * one sees and forgets. The other way round, what the entry covered would be gone. So at every instant all that was covered is in one of the
+ * two files, and every entry of ours in config.json is in the record. A run that does not clean up only makes the record give up claims on
+ * what it writes: that comes last.
  */
 export async function installInto(store: Store, request: ProfileInstallation): Promise<Installed> {
   const { path, id, profile, setCurrent, cleanup, now } = request
@@ -81,14 +81,14 @@ export async function installInto(store: Store, request: ProfileInstallation): P
   }
   const found: Home = { text, record }
   // The run's own layer is there where it lost the lock half-way and begins again.
-  const cleared = takeBack(found, path, (layer) => layer.id === id || isOver(layer, now))
-  await putBack(store, found, cleared)
+  const cleared = await finish(store, path, found, (layer) => layer.id === id || isOver(layer, now))
 
   const expiration = request.expiration ?? new Date(now.getTime() + LONGEST_SESSION)
   const next = install(cleared, path, { id, profile, setCurrent, cleanup, expiration })
   const current = requireServed(next.text ?? '', path)
   if (!cleanup) {
-    await putBack(store, cleared, next)
+    await store.writeConfig(next.text)
+    await writeRecord(store, cleared.record, next.record)
     return { warnings, current }
   }
   await writeRecord(store, cleared.record, next.record)
@@ -102,10 +102,30 @@ export async function installInto(store: Store, request: ProfileInstallation): P
   return { warnings, current }
 }
 
-/** Writes both files in the order that gives up what the record holds last. */
-export async function putBack(store: Store, found: Home, next: Home): Promise<void> {
-  if (next.text !== found.text) await store.writeConfig(next.text)
-  await writeRecord(store, found.record, next.record)
+/**
+ * Takes back the runs that are over, and returns the home without them.
+ *
+ * The record first says that they have ended, then config.json is written, and the record without them last. Killed in between, whoever comes
+ * next takes them back once more, before anything else, which changes nothing that has been done. Without the record that comes last, an entry
+ * would be left that nobody knows; without the one that comes first, others might build on a run that the record does not know to be gone.
+ */
+export async function finish(store: Store, path: string, found: Home, isOver: (layer: Layer) => boolean): Promise<Home> {
+  const isEnded = (layer: Layer) => layer.ended || isOver(layer)
+  const next = takeBack(found, path, isEnded)
+  let recorded = found.record
+  if (next.text !== found.text) {
+    const marked = { ...found.record, layers: found.record.layers.map((layer) => ({ ...layer, ended: isEnded(layer) })) }
+    try {
+      await writeRecord(store, recorded, marked)
+      recorded = marked
+    } catch (error) {
+      // On a full disk the rest may still be possible, and only a kill in the midst of it would miss the mark.
+      if (!(error instanceof ProfileError)) throw error
+    }
+    await store.writeConfig(next.text)
+  }
+  await writeRecord(store, recorded, next.record)
+  return next
 }
 
 /** The record, and undefined where it is damaged. */

@@ -45,6 +45,7 @@ export function install(home: Home, path: string, { id, profile, setCurrent: set
     keys,
     expiration,
     seen: false,
+    ended: false,
     covered: covered === undefined || config === undefined ? undefined : config.text.slice(covered.start, covered.end),
     moved: moves ? { from: currentToken(config) } : undefined,
   }
@@ -69,52 +70,46 @@ function disown(layer: Layer): Layer {
 /**
  * Takes runs back, in any order.
  *
- * Each name of a profile is a pile: what the runs of that name covered, lowest first, and on top the entry that is in the file. A place in
- * the pile that holds a run's keys is that run's, whatever else was edited in it; where several hold the same keys it is the nearest below.
+ * Each name of a profile is a pile: what the runs of that name covered, lowest first, and on top the entry that is in the file. A place in the
+ * pile that holds a run's keys is that run's, whatever else was edited in it; where several hold the same keys it is the nearest below.
  * Taking a run back replaces what is its own, wherever in the pile it lies, by what the run covered. What anybody else put there stays.
- * `current` is such a pile too, of names, and since a name does not say who wrote it, only a run whose entry is still in a pile can own the
- * one that is in the file.
+ * `current` is such a pile too, of names, of which each is the nearest below that made this name current.
  *
- * So it does not matter at which write a run was killed: a place that it never filled, or that it has already given back, is not taken for
- * its own.
+ * Taking back what was taken back already, of which only the record does not know yet, changes nothing more: what is on top belongs to a run
+ * that stays or to nobody, and all that is above that in the record leads down to it.
  */
 export function takeBack(home: Home, path: string, isOver: (layer: Layer) => boolean): Home {
-  const { made, layers } = home.record
-  const { present } = findOwners(home.text === undefined ? undefined : parseConfig(home.text, path), layers)
-  // A layer whose entry nobody has ever seen is of a run that was killed before it wrote: it covered nothing.
-  const written = layers.filter((layer) => layer.seen || present.has(layer)).map((layer) => ({ ...layer, seen: true }))
-  let next: Home = { text: home.text, record: { made, layers: written } }
-  for (const layer of written.filter(isOver).reverse()) next = takeBackOne(next, path, layer)
+  let next = withoutUnwritten(home, path)
+  for (const { id } of next.record.layers.filter(isOver).reverse()) next = takeBackOne(next, path, id)
   return next
 }
 
-function takeBackOne({ text, record: { made, layers } }: Home, path: string, { id }: Layer): Home {
+/** Forgets a run that was killed before it wrote, which only the last one can be: the next one to come sees whether its entry is there. */
+function withoutUnwritten({ text, record: { made, layers } }: Home, path: string): Home {
+  const config = text === undefined ? undefined : parseConfig(text, path)
+  const written = layers.filter((layer) => layer.seen || ownerOf(layers, layer.profile, keysInFile(config, layer.profile)) === layer)
+  return { text, record: { made, layers: written.map((layer) => ({ ...layer, seen: true })) } }
+}
+
+function takeBackOne({ text, record: { made, layers } }: Home, path: string, id: string): Home {
   const index = layers.findIndex((layer) => layer.id === id)
   const layer = layers[index]
   if (layer === undefined) return { text, record: { made, layers } }
-  const config = text === undefined ? undefined : parseConfig(text, path)
-  const owners = findOwners(config, layers)
   const remaining = layers.flatMap((other, position) => {
-    if (other === layer) return []
     if (position < index) return [other]
-    return [
-      {
-        ...other,
-        covered: owners.ofCovered[position] === layer ? layer.covered : other.covered,
-        moved:
-          other.moved !== undefined && owners.ofCurrent(layers.slice(0, position), nameIn(other.moved.from)) === layer
-            ? layer.moved
-            : other.moved,
-      },
-    ]
+    if (position === index) return []
+    const below = layers.slice(0, position)
+    const coversOurs = other.covered !== undefined && ownerOf(below, other.profile, keysOf(other.covered)) === layer
+    const movedOurs = other.moved !== undefined && moverTo(below, nameIn(other.moved.from)) === layer
+    return [{ ...other, covered: coversOurs ? layer.covered : other.covered, moved: movedOurs ? layer.moved : other.moved }]
   })
   const record: ProfileRecord = { made, layers: remaining }
-  if (text === undefined || config === undefined) return { text, record }
+  if (text === undefined) return { text, record }
 
+  const config = parseConfig(text, path)
   const entry = entryNamed(config, layer.profile)
-  const ownsEntry = entry !== undefined && owners.ofEntry(entry) === layer
-  const ownsCurrent = config.entries.length > 0 && owners.present.has(layer) && owners.ofCurrent(layers, config.currentName) === layer
-
+  const ownsEntry = entry !== undefined && ownerOf(layers, layer.profile, keysInFile(config, layer.profile)) === layer
+  const ownsCurrent = config.entries.length > 0 && moverTo(layers, config.currentName) === layer
   if (!ownsEntry && !ownsCurrent) return { text, record }
   const isLast = ownsEntry && layer.covered === undefined && config.entries.length === 1
   if (isLast && made !== undefined && saysNothingElse(config, made.before, path)) {
@@ -127,23 +122,22 @@ function takeBackOne({ text, record: { made, layers } }: Home, path: string, { i
 }
 
 /**
- * Gives `current` the value `token`, or if a run set it whose entry has gone, what that one had covered, and so on down the pile. Where no
- * profile has the name it is the profile of a run that moved `current`, or the first.
+ * Gives `current` the value `token`. Where no profile has that name it is what the run that moved it there had covered, and so on down the
+ * pile; then the profile of any run that moved it; then the first.
  */
 function settleCurrent(config: ConfigText, token: string | undefined, layers: readonly Layer[]): string {
   const names = config.entries.map((entry) => entry.name)
-  const owners = findOwners(config, layers)
   let settled = token
   let below = layers
-  for (;;) {
-    const owner = owners.ofCurrent(below, nameIn(settled))
-    if (owner?.moved === undefined || owners.present.has(owner)) break
-    settled = owner.moved.from
-    below = below.slice(0, below.indexOf(owner))
-  }
-  if (names.length > 0 && !names.includes(nameIn(settled))) {
-    const movers = layers.filter((layer) => layer.moved !== undefined && names.includes(layer.profile))
-    settled = encodeString(movers.at(-1)?.profile ?? names[0] ?? DEFAULT_NAME)
+  while (!names.includes(nameIn(settled))) {
+    const mover = moverTo(below, nameIn(settled))
+    if (mover?.moved === undefined) {
+      const movers = layers.filter((layer) => layer.moved !== undefined && names.includes(layer.profile))
+      settled = encodeString(movers.at(-1)?.profile ?? names[0] ?? DEFAULT_NAME)
+      break
+    }
+    settled = mover.moved.from
+    below = below.slice(0, below.indexOf(mover))
   }
   return currentToken(config) === settled ? config.text : setCurrent(config, settled)
 }
@@ -156,41 +150,19 @@ function saysNothingElse(config: ConfigText, before: string | undefined, path: s
   return tokens({ text: config.text, members: otherMembers(config) }).every((token) => known.includes(token))
 }
 
-/** Whose the places in the piles are; see `takeBack`. */
-interface Owners {
-  /** Those that own a place in a pile. */
-  readonly present: ReadonlySet<Layer | undefined>
-  readonly ofEntry: (entry: Entry) => Layer | undefined
-  /** For each layer, the owner of the entry that it covered. */
-  readonly ofCovered: readonly (Layer | undefined)[]
-  /** Which of `layers` made `current` the profile `name`. */
-  readonly ofCurrent: (layers: readonly Layer[], name: string) => Layer | undefined
+/** The nearest run below that wrote these keys under this name. */
+function ownerOf(layers: readonly Layer[], profile: string, keys: string | undefined): Layer | undefined {
+  return layers.findLast((layer) => layer.profile === profile && layer.keys === keys)
 }
 
-function findOwners(config: ConfigText | undefined, all: readonly Layer[]): Owners {
-  const nearest = (layers: readonly Layer[], profile: string, keys: string | undefined) =>
-    layers.findLast((layer) => layer.profile === profile && layer.keys === keys)
-  const ofEntry = (entry: Entry) => nearest(all, entry.name, keysOf(config?.text.slice(entry.start, entry.end) ?? ''))
-  const ofCovered = all.map(({ profile, covered }, position) =>
-    covered === undefined ? undefined : nearest(all.slice(0, position), profile, keysOf(covered)),
-  )
-  const names = new Set(all.map(({ profile }) => profile))
-  const inFile = [...names]
-    .map((name) => (config === undefined ? undefined : entryNamed(config, name)))
-    .map((entry) => entry && ofEntry(entry))
-  const present = new Set(inFile)
-  // What a run covered is a place in the pile as long as the run itself has one.
-  for (const [position, layer] of [...all.entries()].reverse()) if (present.has(layer)) present.add(ofCovered[position])
-  return {
-    present,
-    ofEntry,
-    ofCovered,
-    // Of two runs of one name, one without its entry was killed while it was taken back.
-    ofCurrent: (layers, name) => {
-      const candidates = layers.filter((layer) => layer.moved !== undefined && layer.profile === name)
-      return candidates.findLast((layer) => present.has(layer)) ?? candidates.at(-1)
-    },
-  }
+/** The nearest run below that made `current` this name. */
+function moverTo(layers: readonly Layer[], name: string): Layer | undefined {
+  return layers.findLast((layer) => layer.moved !== undefined && layer.profile === name)
+}
+
+function keysInFile(config: ConfigText | undefined, name: string): string | undefined {
+  const entry = config === undefined ? undefined : entryNamed(config, name)
+  return entry === undefined || config === undefined ? undefined : keysOf(config.text.slice(entry.start, entry.end))
 }
 
 function keysOf(entryText: string): string | undefined {

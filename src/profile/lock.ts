@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto'
 import fs from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import lockfile from 'proper-lockfile'
 import { ProfileError, explainSystemError, systemErrorCode } from './error.js'
 import { giveToOwner } from './owner.js'
 
@@ -50,6 +49,8 @@ interface Acquired extends HeldLock {
 }
 
 async function acquire(path: string, deadline: number): Promise<Acquired> {
+  // Loaded where a profile is written only: most steps write none.
+  const { default: lockfile } = await import('proper-lockfile')
   for (;;) {
     const signed = new SignedDirectory(path)
     try {

@@ -27,6 +27,8 @@ export interface Layer {
   readonly expiration: Date
   /** Whether a later run has seen this one's entry; false from the moment before config.json is written. */
   readonly seen: boolean
+  /** Set before a run is taken back, so that whoever comes after a killed one finishes it. */
+  readonly ended: boolean
   /** The text of the entry of that name that was replaced, and undefined where there was none. */
   readonly covered: string | undefined
   /** Set where the run moved `current`. */
@@ -77,20 +79,21 @@ export function parseRecord(text: string): ProfileRecord | undefined {
 
 function parseLayer(value: unknown): Layer | undefined {
   if (!isObject(value)) return undefined
-  const { id, profile, keys, expiration, seen, covered } = value
+  const { id, profile, keys, expiration, seen, ended, covered } = value
   const moved = parseBox(value.moved, 'from')
   if (
     typeof id !== 'string' ||
     typeof profile !== 'string' ||
     typeof keys !== 'string' ||
     typeof expiration !== 'string' ||
-    typeof seen !== 'boolean'
+    typeof seen !== 'boolean' ||
+    typeof ended !== 'boolean'
   )
     return undefined
   if (covered !== undefined && typeof covered !== 'string') return undefined
   const date = new Date(expiration)
   if (moved === 'damaged' || Number.isNaN(date.getTime())) return undefined
-  return { id, profile, keys, expiration: date, seen, covered, moved: moved === undefined ? undefined : { from: moved.text } }
+  return { id, profile, keys, expiration: date, seen, ended, covered, moved: moved === undefined ? undefined : { from: moved.text } }
 }
 
 /** An optional object with one optional text, `member`. */

@@ -1,8 +1,7 @@
 import fs from 'node:fs'
 import { ProfileError } from './error.js'
 import { lockPathOf, recordPathOf, withStore, type Store, type WritingCalls } from './folder.js'
-import { isOver, putBack, readRecord } from './install.js'
-import { takeBack } from './layers.js'
+import { finish, isOver, readRecord } from './install.js'
 
 export interface ProfileRun {
   /** config.json's path as it was at the installation. */
@@ -35,7 +34,7 @@ export async function uninstallProfile(run: ProfileRun, calls?: WritingCalls): P
   }
 }
 
-/** The writes of an uninstallation; for their order see `installInto`. */
+/** The writes of an uninstallation; for their order see `finish`. */
 export async function uninstallFrom(store: Store, { path, id, now }: ProfileRun): Promise<Uninstalled> {
   const record = await readRecord(store)
   if (record === undefined) {
@@ -45,8 +44,7 @@ export async function uninstallFrom(store: Store, { path, id, now }: ProfileRun)
     }
   }
   const found = { text: await store.readConfig(), record }
-  const next = takeBack(found, path, (layer) => layer.id === id || isOver(layer, now))
-  await putBack(store, found, next)
+  const next = await finish(store, path, found, (layer) => layer.id === id || isOver(layer, now))
   const layer = record.layers.find((candidate) => candidate.id === id)
   if (layer === undefined) return { notes: [NOTHING], warnings: [] }
   const name = JSON.stringify(layer.profile)

@@ -51,8 +51,6 @@ export interface CallerIdentity {
 }
 
 export interface StsClient {
-  /** Opens the connection and loads the SDK while the caller still waits for something else. */
-  readonly prepare: () => void
   /** @throws StsError, TransportError, GaveUp */
   readonly assumeRole: (caller: AccessKey, request: AssumeRoleRequest) => Promise<AssumedRole>
   /**
@@ -69,7 +67,13 @@ export interface StsClient {
  * @param mask told each secret of an answer before anything else is done with it
  */
 export function stsClient(endpoint: URL, patience: Patience, mask: (secret: string) => void): StsClient {
-  const loadSdk = async () => import('./sdk.js')
+  // The connection comes about while the SDK is read and compiled, or while the issuer is asked. What fails ahead fails again where it is needed.
+  let connected = false
+  const loadSdk = async () => {
+    if (!connected) connectAhead(endpoint).catch(() => undefined)
+    connected = true
+    return import('./sdk.js')
+  }
 
   const deliver =
     (call: StsCall, secrets: readonly (string | undefined)[]) =>
@@ -82,11 +86,6 @@ export function stsClient(endpoint: URL, patience: Patience, mask: (secret: stri
   }
 
   return {
-    prepare: () => {
-      // What fails here fails again, and is told, where it is needed.
-      for (const ahead of [connectAhead(endpoint), loadSdk()]) ahead.catch(() => undefined)
-    },
-
     assumeRole: async (caller, request) => {
       const { AssumeRoleRequest, RuntimeOptions } = await loadSdk()
       return signed('AssumeRole', caller, async (sdk) => {
@@ -100,8 +99,8 @@ export function stsClient(endpoint: URL, patience: Patience, mask: (secret: stri
       let stale = false
       let renewals = 0
       let brokenIssuer = 0
-      // At once: the SDK is read and compiled while the issuer is waited for.
-      const [sdkModule] = await Promise.all([loadSdk(), oidcToken(false)])
+      // The issuer's request goes out first: nothing can be asked of STS before it is answered.
+      const [, sdkModule] = await Promise.all([oidcToken(false), loadSdk()])
       const { AssumeRoleWithOIDCRequest, RuntimeOptions } = sdkModule
       const attempt = async (): Promise<AssumedRole> => {
         const token = await oidcToken(stale)
