@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { NODES, startJob, type Job, type JobOptions } from './job.js'
 import { ACCOUNT, startWorld, type World } from './world.js'
@@ -171,6 +171,24 @@ describe.each(NODES)('on %s', (node) => {
     const [post] = await job.posts({ STATE_record: main.state.get('record') ?? '' })
     expect([post?.exitCode, post?.warnings]).toEqual([0, []])
     expect(existsSync(job.home)).toBe(false)
+  })
+
+  test('what a killed runner left goes with the next step on that home, even with one that writes no profile', async () => {
+    newJob()
+    writeUsersFile()
+    // Its post never comes.
+    await job.main({ ...world.byKey, profile: 'ci' })
+    const next = startJob({ standIn: world.standIn, node, home: job.home })
+    await next.main(world.byKey)
+    expect(readFileSync(job.configFile, 'utf8')).not.toBe(USERS_FILE)
+    // Nobody waits for the session to end: the record says that it has.
+    const record = join(dirname(job.configFile), 'config.json.ci-record')
+    writeFileSync(record, readFileSync(record, 'utf8').replace(/"expiration": "[^"]*"/, '"expiration": "2020-01-01T00:00:00.000Z"'))
+    const main = await next.main(world.byKey)
+    next.remove()
+    expect(main.exitCode).toBe(0)
+    expect(readFileSync(job.configFile, 'utf8')).toBe(USERS_FILE)
+    expect(folder()).toEqual(['config.json'])
   })
 
   test('the account is not in the way of a job output unless it was asked to be hidden', async () => {

@@ -9,6 +9,7 @@ import { parseInputs, SECRET_INPUTS, type Inputs } from './inputs.js'
 import { readCurrentProfile } from './profile/config-file.js'
 import { configFileOf } from './profile/home.js'
 import { checkProfile, installProfile } from './profile/install.js'
+import { uninstallProfile } from './profile/uninstall.js'
 import { proxyFaults, proxyPasswords } from './proxy.js'
 import { findRivals } from './rivals.js'
 import { defaultSessionName } from './role-session-name.js'
@@ -33,7 +34,8 @@ export async function run(runner: Runner, env: Environment): Promise<void> {
     for (const warning of inputs.warnings) runner.warning(warning)
     const profile =
       inputs.profile === undefined ? undefined : { ...inputs.profile, path: configFileOf(env, process.platform), id: randomUUID() }
-    if (profile !== undefined) await checkProfile(profile)
+    if (profile === undefined) await sweepHome(env)
+    else await checkProfile(profile)
     const rivals = await rivalsOf(inputs, env)
 
     const wait = patience(inputs.maxAttempts, inputs.timeoutSeconds, runner.info)
@@ -129,6 +131,17 @@ function refuseOtherAccounts({ accountId }: Session, { allowedAccountIds }: Inpu
   throw new Error(
     `The session belongs to the account ${accountId}, and allowed-account-ids lists ${allowedAccountIds.join(', ')}. Nothing was exported. Check the account in role-to-assume, or add it to allowed-account-ids.`,
   )
+}
+
+/** What killed runs left on this home goes with the next step, whether or not that writes a profile, once their sessions are over. */
+async function sweepHome(env: Environment): Promise<void> {
+  let path: string
+  try {
+    path = configFileOf(env, process.platform)
+  } catch {
+    return
+  }
+  await uninstallProfile({ path, id: randomUUID(), now: new Date() })
 }
 
 async function rivalsOf(inputs: Inputs, env: Environment): Promise<string[]> {
