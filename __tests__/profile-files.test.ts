@@ -439,6 +439,13 @@ describe('the lock', () => {
     expect(files()).toEqual(['config.json', 'config.json.ci-record', 'config.json.tmp'])
   })
 
+  test('what two killed processes left, the second of them after it had removed the lock of the first, goes with the next post', async () => {
+    put(USERS)
+    put('secret', `${path}.ci-record.ci-0123456789abcdef.tmp`)
+    expect((await post('1')).warnings).toEqual([])
+    expect(files()).toEqual(['config.json'])
+  })
+
   test("a living process's is respected, and named when the waiting ends", async () => {
     leaveLock(1000)
     expect(await refusal(withLock(lock(), () => Promise.resolve(), 0))).toContain(lock())

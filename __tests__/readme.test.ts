@@ -1,5 +1,5 @@
 /** Holds what the pages say to what the code does: names, defaults, variables, workflows, policies, links. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { parse } from 'yaml'
@@ -222,6 +222,7 @@ test.each(PAGES)('%s: its links lead somewhere', (page) => {
     const [path = '', anchor] = link.split('#')
     const target = path === '' ? page : join(dirname(page), path)
     if (!existsSync(join(ROOT, target))) return [link]
+    if (statSync(join(ROOT, target)).isDirectory()) return []
     const headings = [...read(target).matchAll(/^#{1,6} (.+)$/gm)].map(([, heading]) => anchorOf(heading ?? ''))
     return anchor === undefined || headings.includes(anchor) ? [] : [link]
   })

@@ -60,14 +60,24 @@ describe("the CLI's current profile", () => {
   })
 })
 
-describe.each(['ALIBABACLOUD_PROFILE', 'ALIBABA_CLOUD_PROFILE', 'ALICLOUD_PROFILE'])('%s', (name) => {
+// What each program did with such a variable was measured with the program itself: see consumers/rivals.test.ts.
+describe.each([
+  ['ALIBABACLOUD_PROFILE', 'the aliyun CLI prefers', 'the aliyun CLI prefers'],
+  ['ALIBABA_CLOUD_PROFILE', 'the aliyun CLI prefers', 'the aliyun CLI, the SDKs and Terraform prefer'],
+  ['ALICLOUD_PROFILE', 'the aliyun CLI and Terraform prefer', 'the aliyun CLI and Terraform prefer'],
+])('%s', (name, besideVariables, alone) => {
+  const told = (programs: string) =>
+    expect.stringMatching(
+      new RegExp(`^${name} names the profile "other", and ${programs} that .*Remove the variable .*\\(input profile\\)\\.$`),
+    ) as unknown
+
   test('names another profile', () => {
-    const rival = new RegExp(
-      `^${name} names the profile "other", and the aliyun CLI prefers .*Remove the variable .*\\(input profile\\)\\.$`,
-    )
-    for (const handedOn of EVERY_WAY) expect(findRivals({ [name]: 'other' }, handedOn, undefined)).toEqual([expect.stringMatching(rival)])
+    for (const handedOn of [VARIABLES, BOTH]) {
+      expect(findRivals({ [name]: 'other' }, handedOn, undefined)).toEqual([told(besideVariables)])
+    }
+    expect(findRivals({ [name]: 'other' }, PROFILE, undefined)).toEqual([told(alone)])
     // What is named decides, not what is current.
-    expect(findRivals({ [name]: 'other' }, VARIABLES, STALE)).toEqual([expect.stringMatching(rival)])
+    expect(findRivals({ [name]: 'other' }, VARIABLES, STALE)).toEqual([told(besideVariables)])
   })
 
   test("names this step's own", () => {
@@ -75,12 +85,42 @@ describe.each(['ALIBABACLOUD_PROFILE', 'ALIBABA_CLOUD_PROFILE', 'ALICLOUD_PROFIL
   })
 })
 
-test("of several variables the first that does not name this step's profile is told, in the CLI's order", () => {
+test('of several variables each is told with the programs that go by it: the CLI goes by the first', () => {
   const env = { ALICLOUD_PROFILE: 'c', ALIBABA_CLOUD_PROFILE: 'b', ALIBABACLOUD_PROFILE: 'a' }
-  expect(findRivals(env, BOTH, undefined)).toEqual([expect.stringMatching(/^ALIBABACLOUD_PROFILE names the profile "a"/)])
-  expect(findRivals({ ...env, ALIBABACLOUD_PROFILE: 'ci' }, BOTH, undefined)).toEqual([
-    expect.stringMatching(/^ALIBABA_CLOUD_PROFILE names the profile "b"/),
+  expect(findRivals(env, BOTH, undefined)).toEqual([
+    expect.stringMatching(/^ALIBABACLOUD_PROFILE names the profile "a", and the aliyun CLI prefers/),
+    expect.stringMatching(/^ALICLOUD_PROFILE names the profile "c", and Terraform prefers/),
   ])
+  expect(findRivals({ ...env, ALIBABACLOUD_PROFILE: 'ci' }, BOTH, undefined)).toEqual([
+    expect.stringMatching(/^ALICLOUD_PROFILE names the profile "c", and Terraform prefers/),
+  ])
+})
+
+describe('where only a profile is written', () => {
+  const alone: [string, string, RegExp][] = [
+    ['ALICLOUD_SECURITY_TOKEN', 'stale', /Terraform sends it/],
+    ['ALIBABA_CLOUD_CLI_PROFILE_DISABLED', 'True', /SDKs ignore the profile/],
+    ['ALIBABA_CLOUD_CONFIG_FILE', '/elsewhere', /SDK for Go/],
+    ['ALICLOUD_SHARED_CREDENTIALS_FILE', '/elsewhere', /Terraform/],
+    ['ALIBABA_CLOUD_CREDENTIALS_FILE', '/elsewhere', /Terraform/],
+  ]
+  test.each(alone)('%s', (name, value, rival) => {
+    expect(findRivals({ [name]: value }, PROFILE, undefined)).toEqual([expect.stringMatching(rival)])
+    expect(findRivals({ [name]: value }, BOTH, undefined)).toEqual([])
+    expect(findRivals({ [name]: '' }, PROFILE, undefined)).toEqual([])
+  })
+
+  test('the three variables of OIDC together', () => {
+    const env = { ALIBABA_CLOUD_ROLE_ARN: 'r', ALIBABA_CLOUD_OIDC_PROVIDER_ARN: 'p', ALIBABA_CLOUD_OIDC_TOKEN_FILE: '/f' }
+    expect(findRivals(env, PROFILE, undefined)).toContainEqual(expect.stringMatching(/SDKs assume that role by themselves/))
+    expect(findRivals({ ...env, ALIBABA_CLOUD_OIDC_TOKEN_FILE: '' }, PROFILE, undefined)).toHaveLength(1)
+  })
+})
+
+test('ALIBABA_CLOUD_PROFILE_MODE=Anonymous, where no profile says otherwise', () => {
+  const env = { ALIBABA_CLOUD_PROFILE_MODE: 'Anonymous' }
+  expect(findRivals(env, VARIABLES, undefined)).toEqual([expect.stringMatching(/unsigned/)])
+  expect(findRivals(env, BOTH, undefined)).toEqual([])
 })
 
 test.each(['ALIBABA_CLOUD_ROLE_ARN', 'ALICLOUD_ASSUME_ROLE_ARN'])('%s: Terraform assumes a role once more', (name) => {

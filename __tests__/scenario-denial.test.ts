@@ -105,7 +105,7 @@ describe.each(NODES.slice(0, 1))('on %s', (node) => {
       const [policy] = policiesIn(main.message)
       world.standIn.ram.setTrustPolicy(OIDC_ROLE, policy ?? {})
       await succeeds(world.byOidc)
-      world.standIn.issuer.claims['sub'] = `${claims.sub}x`
+      world.standIn.issuer.claims.sub = `${claims.sub}x`
       await denied(world.byOidc, 'AuthenticationFail.NoPermission')
     })
 

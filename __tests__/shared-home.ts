@@ -50,11 +50,11 @@ export async function shareHome({ jobs, kills, seed }: { jobs: number; kills: nu
   writeFileSync(file, USERS_FILE)
   const world = await startWorld()
   const all: Job[] = Array.from({ length: jobs }, () => startJob({ standIn: world.standIn, home }))
-  let reading = true
+  const reading = { goesOn: true }
   let reads = 0
   let killed = 0
   const reader = (async () => {
-    while (reading) {
+    while (reading.goesOn) {
       requireWhole(readFileSync(file, 'utf8'))
       reads += 1
       await pause(1)
@@ -81,7 +81,7 @@ export async function shareHome({ jobs, kills, seed }: { jobs: number; kills: nu
         const warned = posts.flat().find(({ exitCode, warnings }) => exitCode === 1 || warnings.length > 0)
         if (warned !== undefined) throw new Error(`a post could not do its work:\n${warned.log}`)
         if (kills > 0) await nextRun(folder, startJob({ standIn: world.standIn, home }), world.byKey)
-      })().finally(() => (reading = false)),
+      })().finally(() => (reading.goesOn = false)),
     ])
     const left = readdirSync(folder).filter((name) => name !== 'config.json')
     const text = readFileSync(file, 'utf8')
@@ -89,7 +89,7 @@ export async function shareHome({ jobs, kills, seed }: { jobs: number; kills: nu
       throw new Error(`in the end the folder holds ${left.join(', ') || 'no other file'} and config.json is\n${text}`)
     return { reads, killed }
   } finally {
-    reading = false
+    reading.goesOn = false
     for (const job of all) job.remove()
     await world.standIn.close()
     rmSync(home, { recursive: true, force: true })

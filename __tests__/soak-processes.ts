@@ -12,4 +12,6 @@ for (let round = 1; killed < 200 && round <= 40; round++) {
   killed += seen.killed
   reads += seen.reads
 }
-console.log(`${killed} mains and posts killed at random instants: nothing lost, nothing left; a reader found the file whole ${reads} times.`)
+console.log(
+  `${killed} mains and posts killed at random instants: nothing lost, nothing left; a reader found the file whole ${reads} times.`,
+)

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import fs, { type Stats } from 'node:fs'
-import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { ProfileError, explainSystemError, systemErrorCode } from './error.js'
 import { LockLost, withLock, type HeldLock } from './lock.js'
@@ -33,8 +33,13 @@ export function recordPathOf(path: string): string {
   return `${path}.ci-record`
 }
 
-export function lockPathOf(path: string): string {
+function lockPathOf(path: string): string {
   return `${path}.ci-lock`
+}
+
+/** Whether a record, a lock or a temporary file is beside config.json: each may be the only one, depending on where a run was killed. */
+export function hasTraces(path: string): boolean {
+  return fs.existsSync(dirname(path)) && fs.readdirSync(dirname(path)).some((name) => name.startsWith(`${basename(path)}.ci-`))
 }
 
 /**

@@ -1,6 +1,5 @@
-import fs from 'node:fs'
 import { ProfileError } from './error.js'
-import { lockPathOf, recordPathOf, withStore, type Store, type WritingCalls } from './folder.js'
+import { hasTraces, recordPathOf, withStore, type Store, type WritingCalls } from './folder.js'
 import { finish, isOver, readRecord } from './install.js'
 
 export interface ProfileRun {
@@ -25,8 +24,8 @@ export interface Uninstalled {
 export async function uninstallProfile(run: ProfileRun, calls?: WritingCalls): Promise<Uninstalled> {
   const { path } = run
   try {
-    // Without a record there is nothing to take back, and no reason to make a folder or a lock.
-    if (!fs.existsSync(recordPathOf(path)) && !fs.existsSync(lockPathOf(path))) return { notes: [NOTHING], warnings: [] }
+    // Where nothing of ours is, there is nothing to take back, and no reason to make a folder or a lock.
+    if (!hasTraces(path)) return { notes: [NOTHING], warnings: [] }
     return await withStore(path, (store) => uninstallFrom(store, run), calls)
   } catch (error) {
     const reason = error instanceof ProfileError ? error.message : `${path}: ${error instanceof Error ? error.name : 'an unknown failure'}`
