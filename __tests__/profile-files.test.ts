@@ -79,9 +79,9 @@ describe('a clean home', () => {
     expect(files()).toEqual(['config.json', 'config.json.ci-record'])
     expect(read(`${path}.ci-record`)).not.toMatch(/STS\.a|s<|CAIS/)
 
-    expect((await post('1')).notes).toEqual([`took profile "ci" back from ${path}`])
+    expect((await post('1')).notes).toEqual([`Took the profile "ci" back from ${path}.`])
     expect(files()).toEqual([])
-    expect(await post('1')).toEqual({ notes: ['no profile of this step was left to take back'], warnings: [] })
+    expect(await post('1')).toEqual({ notes: ['No profile of this step was left to take back.'], warnings: [] })
   })
 
   test('keeps a profile that is not taken back, without a record', async () => {

@@ -1,4 +1,6 @@
 /** Each program makes a call with what the step left: by the variables alone, by the profile alone, and with a session that has expired. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { startJob, type Job, type StepInputs } from '../__tests__/job.js'
 import type { World } from '../__tests__/world.js'
@@ -122,6 +124,79 @@ for (const [key, program] of Object.entries(PROGRAMS) as [ProgramName, Program][
       expect(list.stdout).toMatch(/^ci \*\s*\| StsToken:\S+\s*\| Valid\s*\| cn-hangzhou\s*\|/m)
       const get = await runIn(place, 'aliyun', ['configure', 'get'])
       expect(JSON.parse(get.stdout)).toMatchObject({ name: 'ci', mode: 'StsToken', region_id: 'cn-hangzhou' })
+    })
+
+    // The CLI reads the file into its own structures and writes all of it anew: other bytes, the same meaning.
+    describe('rewrites the file between main and post', () => {
+      const configure = async (...args: readonly string[]): Promise<void> => {
+        const place = { standIn: world.standIn, home: job.home, env: {} }
+        expect((await runIn(place, 'aliyun', ['configure', ...args])).exitCode).toBe(0)
+      }
+      const setKey = async (profile: string): Promise<void> =>
+        configure(
+          'set',
+          '--profile',
+          profile,
+          ...'--mode AK --region cn-beijing --access-key-id LTAIown --access-key-secret own'.split(' '),
+        )
+      const config = (): { current: string; profiles: { name: string; mode: string }[] } =>
+        JSON.parse(readFileSync(job.configFile, 'utf8')) as ReturnType<typeof config>
+      const names = (): string[] => config().profiles.map(({ name }) => name)
+      const takeBack = async (): Promise<void> => {
+        for (const post of await job.posts()) expect([post.exitCode, post.warnings]).toEqual([0, []])
+        expect(readdirSync(dirname(job.configFile)).filter((name) => name.includes('.ci-'))).toEqual([])
+        // Exit code 0 says little: the CLI has it for a file that it cannot read, too.
+        const place = { standIn: world.standIn, home: job.home, env: {} }
+        expect((await runIn(place, 'aliyun', ['configure', 'list'])).stdout).not.toMatch(/ERROR/)
+      }
+
+      test('configure set of another profile, which becomes the current one and stays', async () => {
+        await setKey('mine')
+        await handOn({ profile: 'ci' })
+        expect(config().current).toBe('ci')
+        await setKey('other')
+        expect(config()).toMatchObject({
+          current: 'other',
+          profiles: [{}, { name: 'mine' }, { name: 'ci', mode: 'StsToken' }, { name: 'other' }],
+        })
+        await takeBack()
+        expect([config().current, names()]).toEqual(['other', ['default', 'mine', 'other']])
+      })
+
+      test("configure set of the step's own profile: its keys are still this step's", async () => {
+        await setKey('mine')
+        await handOn({ profile: 'ci' })
+        await configure('set', '--profile', 'ci', '--region', 'cn-shanghai')
+        expect(config().profiles.at(-1)).toMatchObject({ name: 'ci', mode: 'StsToken', region_id: 'cn-shanghai' })
+        await takeBack()
+        expect([config().current, names()]).toEqual(['mine', ['default', 'mine']])
+      })
+
+      test("configure set in the place of the step's own profile: it is the user's, and stays", async () => {
+        await setKey('mine')
+        await handOn({ profile: 'ci' })
+        await setKey('ci')
+        await takeBack()
+        expect([config().current, config().profiles.at(-1)]).toMatchObject(['ci', { name: 'ci', mode: 'AK' }])
+      })
+
+      test("configure delete of the step's own profile: nothing comes back", async () => {
+        await setKey('mine')
+        const before = names()
+        await handOn({ profile: 'ci' })
+        await configure('delete', '--profile', 'ci')
+        await takeBack()
+        expect(names()).toEqual(before)
+        expect(names()).toContain(config().current)
+      })
+
+      test('configure set of a profile that the step covers: what was covered comes back all the same', async () => {
+        await setKey('mine')
+        await handOn({ profile: 'mine' })
+        await setKey('other')
+        await takeBack()
+        expect(config().profiles.find(({ name }) => name === 'mine')).toMatchObject({ mode: 'AK', access_key_id: 'LTAIown' })
+      })
     })
   },
 )

@@ -50,11 +50,11 @@ export async function uninstallFrom(store: Store, { path, id, now }: ProfileRun)
   return {
     notes: [
       next.text === found.text
-        ? `profile ${name} of ${path} is no longer this step's and was left as it is`
-        : `took profile ${name} back from ${path}`,
+        ? `The profile ${name} of ${path} is no longer this step's and was left as it is.`
+        : `Took the profile ${name} back from ${path}.`,
     ],
     warnings: [],
   }
 }
 
-const NOTHING = 'no profile of this step was left to take back'
+const NOTHING = 'No profile of this step was left to take back.'
