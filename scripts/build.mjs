@@ -58,6 +58,8 @@ const { metafile } = await build({
   platform: 'node',
   target: 'node20',
   mainFields: ['module', 'main'],
+  // import() becomes require: Node would parse a CommonJS file that is imported once more, for the names that it exports.
+  supported: { 'dynamic-import': false },
   legalComments: 'none',
   metafile: true,
   logLevel: 'warning',

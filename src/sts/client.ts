@@ -1,4 +1,5 @@
 /** STS's three calls as this step needs them: a request in, a checked answer or a StsError out. Knows nothing of roles' order, inputs or the runner. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { AccessKey, TemporaryKey } from '../credentials.js'
 import { jsonObject } from '../json.js'
 import { withoutSecrets } from '../secrets.js'
@@ -72,6 +73,8 @@ export function stsClient(endpoint: URL, patience: Patience, mask: (secret: stri
   const loadSdk = async () => {
     if (!connected) connectAhead(endpoint).catch(() => undefined)
     connected = true
+    // A turn of the loop for the requests to leave: compiling the SDK blocks it.
+    await nextTurn()
     return import('./sdk.js')
   }
 
