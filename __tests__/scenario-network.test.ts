@@ -1,4 +1,5 @@
 import { createServer, type Server } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Fault } from '../stand-in/faults.js'
 import { startConnectProxy, type ConnectProxy } from './connect-proxy.js'
@@ -192,6 +193,20 @@ describe.each(NODES)('on %s', (node) => {
     expect(main.exitCode).toBe(1)
     expect(main.errors[0]).toContain(`127.0.0.1:${closed}`)
     expect(main.errors[0]).toContain('ECONNREFUSED')
+  })
+
+  const hasIpv6 = Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ address }) => address === '::1'))
+  ;(hasIpv6 ? test : test.skip)('IPv6, with TLS and a connection opened ahead', async () => {
+    const fresh = await startWorld({ tls: true, host: '::1' })
+    newJob({ standIn: fresh.standIn })
+    const main = await job.main(fresh.byOidc)
+    const { requests } = fresh.standIn
+    await fresh.standIn.close()
+    expect(main.errors).toEqual([])
+    expect(requests.map(({ service, connection }) => [service, connection])).toEqual([
+      ['issuer', 1],
+      ['sts', 1],
+    ])
   })
 
   describe('with TLS', () => {

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import type { AddressInfo, Socket } from 'node:net'
+import { isIPv6, type AddressInfo, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { createFaultQueue } from './faults.js'
@@ -172,7 +172,7 @@ export async function listen(service: Service, options: ListenOptions): Promise<
     server.listen(options.port, options.host, resolve)
   })
   const { port } = server.address() as AddressInfo
-  const host = `${options.host}:${port}`
+  const host = `${isIPv6(options.host) ? `[${options.host}]` : options.host}:${port}`
   return {
     url: `${options.tls === undefined ? 'http' : 'https'}://${host}`,
     host,

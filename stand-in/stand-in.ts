@@ -19,7 +19,7 @@ export interface StandInOptions {
   readonly hostNames?: readonly string[]
   /** The `iss` of the issuer's tokens. Default: that of github.com. */
   readonly issuer?: string
-  /** Default 127.0.0.1. */
+  /** An address of this machine, `::1` among them. Default 127.0.0.1. */
   readonly host?: string
   /** Default: free ports. */
   readonly stsPort?: number
