@@ -437,6 +437,7 @@ describe('region and sts-endpoint', () => {
     'sts。aliyuncs。com',
     'stѕ.aliyuncs.com',
     'xn--a.aliyuncs.com',
+    'sts.xn--fiqs8s',
     'sts.aliyuncs.com\u0000',
     'sts.aliyuncs.com\nHost: evil.com',
     'sts.aliyuncs.com evil.com',

@@ -389,6 +389,8 @@ function sessionPolicy(text: string | undefined, got: string, fault: TellFault):
 }
 
 const HOST = /^([a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*|\[[0-9a-f:.]+\])$/
+// Names in Punycode: Nodes disagree on which of them are valid, and no host of STS has one.
+const PUNYCODE = /(^|\.)xn--/
 const LOOPBACK = /^(127(\.\d+){3}|\[::1\]|localhost)$/
 
 /** The URL of the STS host to call. */
@@ -396,7 +398,7 @@ function stsEndpoint(text: string, quoted: Readers['quoted'], fault: TellFault):
   const [, scheme = 'https', host = '', port = ''] = /^(?:(https?):\/\/)?(\[[^\]]*\]|[^:/]*)(:\d+)?\/?$/i.exec(text) ?? []
   const name = host.toLowerCase()
   const written = `${scheme}://${name}${port}`
-  const url = HOST.test(name) && URL.canParse(written) ? new URL(written) : undefined
+  const url = HOST.test(name) && !PUNYCODE.test(name) && URL.canParse(written) ? new URL(written) : undefined
   // URL makes 127.0.0.1 of 127.1 and 0x7f000001: what is called must be what is read.
   if (url?.hostname === name && (url.protocol === 'https:' || LOOPBACK.test(name))) return url
   return fault(
