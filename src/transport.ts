@@ -270,6 +270,11 @@ export class GaveUp extends Error {
 /** What an error asks of its caller: nothing (not worth another attempt), or another attempt, perhaps not before some time has passed. */
 export type Verdict = 'final' | { readonly retryAfterMs: number | undefined }
 
+/** What a failure on the way means; anything but a passing TransportError is final. */
+export function verdictOf(failure: unknown): Verdict {
+  return failure instanceof TransportError && failure.transient ? { retryAfterMs: failure.retryAfterMs } : 'final'
+}
+
 /**
  * Makes a call, and makes it again while its failures are passing ones: exponential backoff with full jitter, never before the server's
  * Retry-After, never beyond the deadline.

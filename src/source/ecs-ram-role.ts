@@ -7,6 +7,7 @@ import {
   retryAfterMs,
   send,
   TransportError,
+  verdictOf,
   type HttpAnswer,
   type HttpRequest,
   type Patience,
@@ -49,8 +50,7 @@ export interface InstanceSession {
 export async function instanceSession(onlyHardened: boolean, patience: Patience, mask: (secret: string) => void): Promise<InstanceSession> {
   let answered = false
   // Where nothing has ever answered there is no service, and waiting would not build one.
-  const judge = (failure: unknown): Verdict =>
-    failure instanceof TransportError && failure.transient && answered ? { retryAfterMs: failure.retryAfterMs } : 'final'
+  const judge = (failure: unknown): Verdict => (answered ? verdictOf(failure) : 'final')
   const ask = async <T>(method: 'GET' | 'PUT', path: string, headers: Headers, interpret: (answer: HttpAnswer) => T): Promise<T> => {
     const request: HttpRequest = { method, url: new URL(path, METADATA), headers }
     const limits = { deadline: patience.deadline, viaProxy: false, connectTimeoutMs: CONNECT_TIMEOUT_MS, callTimeoutMs: CALL_TIMEOUT_MS }

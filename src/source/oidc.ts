@@ -1,7 +1,7 @@
 /** The OIDC token of the CI: asked of its issuer, or read from a file that something else keeps fresh. */
 import { readFile, stat } from 'node:fs/promises'
 import { jsonObject } from '../json.js'
-import { persist, retryAfterMs, send, TransportError, type HttpAnswer, type Patience } from '../transport.js'
+import { persist, retryAfterMs, send, TransportError, verdictOf, type HttpAnswer, type Patience } from '../transport.js'
 
 /**
  * No OIDC token could be had, and trying again would not help.
@@ -64,7 +64,7 @@ export function tokenFromIssuer(issuer: Issuer, audience: string, patience: Pati
     const token = await persist(
       'OIDC token request',
       async () => interpret(await send({ method: 'GET', url, headers }, { deadline: patience.deadline }), url.host, mask),
-      (failure) => (failure instanceof TransportError && failure.transient ? { retryAfterMs: failure.retryAfterMs } : 'final'),
+      verdictOf,
       patience,
     )
     held = { token, mintedAt }

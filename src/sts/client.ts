@@ -5,11 +5,11 @@ import { jsonObject } from '../json.js'
 import { withoutSecrets } from '../secrets.js'
 import {
   connectAhead,
-  GaveUp,
   persist,
   retryAfterMs,
   send,
   TransportError,
+  verdictOf,
   type HttpAnswer,
   type HttpRequest,
   type Patience,
@@ -69,14 +69,14 @@ export interface StsClient {
  */
 export function stsClient(endpoint: URL, patience: Patience, mask: (secret: string) => void): StsClient {
   // The connection comes about while the SDK is read and compiled, or while the issuer is asked. What fails ahead fails again where it is needed.
-  let connected = false
-  const loadSdk = async () => {
-    if (!connected) connectAhead(endpoint).catch(() => undefined)
-    connected = true
+  let loading: ReturnType<typeof load> | undefined
+  const load = async () => {
+    connectAhead(endpoint).catch(() => undefined)
     // A turn of the loop for the requests to leave: compiling the SDK blocks it.
     await nextTurn()
     return import('./sdk.js')
   }
+  const loadSdk = async () => (loading ??= load())
 
   const deliver =
     (call: StsCall, secrets: readonly (string | undefined)[]) =>
@@ -148,8 +148,7 @@ export function stsClient(endpoint: URL, patience: Patience, mask: (secret: stri
 /** Whether another attempt may help. */
 function judge(failure: unknown): Verdict {
   if (failure instanceof StsError) return isPassing(failure) ? { retryAfterMs: failure.retryAfterMs } : 'final'
-  if (failure instanceof TransportError) return failure.transient ? { retryAfterMs: failure.retryAfterMs } : 'final'
-  return 'final'
+  return verdictOf(failure)
 }
 
 /** What an answer of STS says: its JSON object, a StsError, or a TransportError where it is not an answer of STS at all. */
@@ -258,9 +257,4 @@ function incomplete(call: StsCall, host: string): TransportError {
 
 function text(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined
-}
-
-/** The failure that ended a series of attempts; the failure itself where there was no series. */
-export function lastCause(failure: unknown): unknown {
-  return failure instanceof GaveUp ? failure.cause : failure
 }
