@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { identityBehind, OIDC_PROVIDER_ARN, parseArn, ROLE_ARN } from '../src/arn.js'
+import { identityBehind, OIDC_PROVIDER_ARN, parseArn, ROLE_ARN } from '../src/sts/arn.js'
 
 const ACCOUNT = '1234567890123456'
 
@@ -13,7 +13,12 @@ describe('every form that STS returns', () => {
     ['acs:ram::A:root', 'ram', 'root', ''],
     ['acs:ram::A:oidc-provider/github', 'ram', 'oidc-provider', 'github'],
   ])('%s', (text, service, type, resource) => {
-    expect(parseArn(text.replace(':A:', `:${ACCOUNT}:`))).toEqual({ service, accountId: ACCOUNT, type, resource })
+    expect(parseArn(text.replace(':A:', `:${ACCOUNT}:`))).toEqual({
+      service,
+      accountId: ACCOUNT,
+      type,
+      resource,
+    })
   })
 
   test('an account ID keeps its zeros and its length', () => {
@@ -57,11 +62,13 @@ test.each([
 describe('what the inputs may hold', () => {
   test('a role', () => {
     for (const name of ['a', 'A.9-z', 'x'.repeat(64)]) expect(`acs:ram::1:role/${name}`).toMatch(ROLE_ARN)
-    for (const name of ['', 'a_b', 'a b', 'a/b', 'a@b', 'ä', 'a\n', 'x'.repeat(65)]) expect(`acs:ram::1:role/${name}`).not.toMatch(ROLE_ARN)
+    for (const name of ['', 'a_b', 'a b', 'a/b', 'a@b', 'ä', 'a\n', 'x'.repeat(65)])
+      expect(`acs:ram::1:role/${name}`).not.toMatch(ROLE_ARN)
   })
 
   test('an OIDC provider', () => {
-    for (const name of ['a', 'A.9-z_', 'x'.repeat(128)]) expect(`acs:ram::1:oidc-provider/${name}`).toMatch(OIDC_PROVIDER_ARN)
+    for (const name of ['a', 'A.9-z_', 'x'.repeat(128)])
+      expect(`acs:ram::1:oidc-provider/${name}`).toMatch(OIDC_PROVIDER_ARN)
     for (const name of ['', 'a b', 'a/b', 'ä', 'a\n', 'x'.repeat(129)]) {
       expect(`acs:ram::1:oidc-provider/${name}`).not.toMatch(OIDC_PROVIDER_ARN)
     }

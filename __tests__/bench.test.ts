@@ -11,8 +11,8 @@ import { loadedFiles, totalBytes, type LoadedFile } from '../bench/loaded-files.
 import { startRelay, type Relay } from '../bench/relay.js'
 import { spreadOf } from '../bench/spread.js'
 import { table } from '../bench/table.js'
-import { NODES, startJob } from './job.js'
-import { startWorld, type World } from './world.js'
+import { NODES, startJob } from './support/job.js'
+import { startWorld, type World } from './support/world.js'
 
 // Limits in bytes and in files. Raising one is a decision: what it buys belongs into the commit's message.
 const MAX_DIST = 430_000
@@ -61,12 +61,17 @@ describe.each(NODES)('on %s', (node) => {
   beforeAll(async () => {
     world = await startWorld({ tls: true })
     const { sts, issuer } = world.standIn
-    const relay = async (port: number) => startRelay({ host: '127.0.0.1', port: 0, to: { host: '127.0.0.1', port }, rttMs: 0 })
+    const relay = async (port: number) =>
+      startRelay({ host: '127.0.0.1', port: 0, to: { host: '127.0.0.1', port }, rttMs: 0 })
     relays = [await relay(sts.port), await relay(issuer.port)]
     const requestUrl = new URL(issuer.requestUrl)
     requestUrl.port = String(relays[1].port)
     const coverage = mkdtempSync(join(tmpdir(), 'bench-coverage-'))
-    const job = startJob({ standIn: world.standIn, node, env: { ACTIONS_ID_TOKEN_REQUEST_URL: requestUrl.href } })
+    const job = startJob({
+      standIn: world.standIn,
+      node,
+      env: { ACTIONS_ID_TOKEN_REQUEST_URL: requestUrl.href },
+    })
     try {
       const inputs = { ...world.byOidc, 'sts-endpoint': `https://127.0.0.1:${relays[0].port}` }
       const step = await job.main(inputs, { NODE_V8_COVERAGE: join(coverage, 'main') })
@@ -99,7 +104,8 @@ describe.each(NODES)('on %s', (node) => {
     expect(post.map(({ path }) => path)).toContain(join(ROOT, 'dist/post/index.js'))
     expect(post.length).toBeLessThanOrEqual(MAX_POST_FILES)
     expect(totalBytes(post)).toBeLessThanOrEqual(MAX_POST_BYTES)
-    const marked = (files: readonly LoadedFile[]): boolean => files.some(({ path }) => readFileSync(path, 'utf8').includes(SDK_MARK))
+    const marked = (files: readonly LoadedFile[]): boolean =>
+      files.some(({ path }) => readFileSync(path, 'utf8').includes(SDK_MARK))
     expect([marked(main), marked(post)]).toEqual([true, false])
   })
 })
@@ -120,19 +126,22 @@ describe('the relay', () => {
     server.close()
   })
 
-  test.each([0, 1, 7])('passes everything on in order, and each end, with round trips of %d ms', async (rttMs) => {
-    const client = await relayTo((socket) => socket.pipe(socket), rttMs)
-    const sent = Array.from({ length: 300 }, (_, index) => `${index},`)
-    for (const part of sent) {
-      // Parts of their own, some before and some after the connection would stand.
-      if (!client.write(part) || part.endsWith('0,')) await new Promise((done) => setImmediate(done))
-    }
-    client.end()
-    let received = ''
-    for await (const part of client) received += String(part)
-    expect(received).toBe(sent.join(''))
-    expect(relay.connections()).toBe(1)
-  })
+  test.each([0, 1, 7])(
+    'passes everything on in order, and each end, with round trips of %d ms',
+    async (rttMs) => {
+      const client = await relayTo((socket) => socket.pipe(socket), rttMs)
+      const sent = Array.from({ length: 300 }, (_, index) => `${index},`)
+      for (const part of sent) {
+        // Parts of their own, some before and some after the connection would stand.
+        if (!client.write(part) || part.endsWith('0,')) await new Promise((done) => setImmediate(done))
+      }
+      client.end()
+      let received = ''
+      for await (const part of client) received += String(part)
+      expect(received).toBe(sent.join(''))
+      expect(relay.connections()).toBe(1)
+    },
+  )
 
   test('hands a broken connection on', async () => {
     const client = await relayTo((socket) => socket.once('data', () => socket.resetAndDestroy()), 0)
@@ -197,9 +206,12 @@ describe('figures', () => {
 
   test('a table is Markdown, and straight', () => {
     expect(table(['What', 'a', 'b'], [['long name', '1', '22,000'], ['x']])).toBe(
-      ['| What      |   a |      b |', '| --------- | --: | -----: |', '| long name |   1 | 22,000 |', '| x         |     |        |'].join(
-        '\n',
-      ),
+      [
+        '| What      |   a |      b |',
+        '| --------- | --: | -----: |',
+        '| long name |   1 | 22,000 |',
+        '| x         |     |        |',
+      ].join('\n'),
     )
   })
 
@@ -221,10 +233,9 @@ describe('figures', () => {
     expect(svg).toContain('>a &lt; b<')
     expect(svg).toContain('>&quot;x&quot; &amp; y<')
     expect(svg).toContain('aria-label="Node &amp; &quot;more&quot;"')
-    const bars = [...svg.matchAll(/<rect x="([\d.]+)" y="\d+" width="([\d.]+)" [^>]*class="(\w+)"/g)].map(([, , width, kind]) => [
-      Number(width),
-      kind,
-    ])
+    const bars = [...svg.matchAll(/<rect x="([\d.]+)" y="\d+" width="([\d.]+)" [^>]*class="(\w+)"/g)].map(
+      ([, , width, kind]) => [Number(width), kind],
+    )
     expect(bars).toEqual([
       [130, 'own'],
       [260, 'other'],

@@ -1,10 +1,12 @@
 import { describe, expect, test } from '@jest/globals'
-import { chooseSource, CREDENTIAL_SOURCES, type CredentialSource } from '../src/source/choose.js'
+import { chooseSource, CREDENTIAL_SOURCES, type CredentialSource } from '../src/identity/choose.js'
 
 /** What a combination comes to, short enough for a table. */
 function outcome(...signs: Parameters<typeof chooseSource>): string {
   const choice = chooseSource(...signs)
-  return 'fault' in choice ? `fault of ${choice.input}` : choice.source + (choice.warning === undefined ? '' : ', with a warning')
+  return 'fault' in choice
+    ? `fault of ${choice.input}`
+    : choice.source + (choice.warning === undefined ? '' : ', with a warning')
 }
 
 const GIVEN = [
@@ -61,8 +63,12 @@ describe.each(PINNED)('credential-source %s, role-chaining %s', (explicit, chain
 })
 
 test('every fault names what contradicts what, and what is accepted', () => {
-  const choices = PINNED.flatMap(([explicit, chaining]) => GIVEN.map((given) => chooseSource({ explicit, chaining, ...given })))
-  const accepted = new Map(choices.flatMap((choice) => ('fault' in choice ? [[choice.fault, choice.accepted]] : [])))
+  const choices = PINNED.flatMap(([explicit, chaining]) =>
+    GIVEN.map((given) => chooseSource({ explicit, chaining, ...given })),
+  )
+  const accepted = new Map(
+    choices.flatMap((choice) => ('fault' in choice ? [[choice.fault, choice.accepted]] : [])),
+  )
   const keyInputs = 'access-key-id, access-key-secret or security-token'
   const oidcInputs = 'oidc-provider-arn or oidc-token-file'
   expect([...accepted.keys()].sort()).toEqual([
@@ -77,7 +83,9 @@ test('every fault names what contradicts what, and what is accepted', () => {
     'true takes the key from the environment, and oidc-token-file is given too',
     `two sources are given: ${oidcInputs}, and ${keyInputs}`,
   ])
-  expect(accepted.get('no source is given')).toMatch(/^oidc-provider-arn with .*access-key-id.*credential-source: environment/)
+  expect(accepted.get('no source is given')).toMatch(
+    /^oidc-provider-arn with .*access-key-id.*credential-source: environment/,
+  )
   accepted.delete('no source is given')
   expect(new Set(accepted.values())).toEqual(new Set(['the inputs of one source']))
 })

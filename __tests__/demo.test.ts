@@ -8,7 +8,10 @@ import { configureList } from '../demo/configure-list.js'
 const ROOT = resolve(import.meta.dirname, '..')
 
 /** Runs the demo in an environment of its own: what this machine has set must not matter. */
-async function demo(args: readonly string[], env: Readonly<Record<string, string>>): Promise<{ exitCode: number | null; output: string }> {
+async function demo(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<{ exitCode: number | null; output: string }> {
   return new Promise((done, fail) => {
     const command = [resolve(ROOT, 'node_modules/tsx/dist/cli.mjs'), 'demo/demo.ts', ...args]
     const child = spawn(process.execPath, command, {
@@ -17,7 +20,8 @@ async function demo(args: readonly string[], env: Readonly<Record<string, string
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let output = ''
-    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (part: string) => (output += part))
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (part: string) => (output += part))
     child.once('error', fail)
     child.once('close', (exitCode) => {
       done({ exitCode, output })
@@ -34,13 +38,18 @@ describe('npm run demo', () => {
     expect(output).toMatch(/\nAll of it happened as told, and no secret was shown\.\n$/)
     expect(exitCode).toBe(0)
     expect(SECRET.exec(output)).toBeNull()
-    expect(output.match(/^ {4}Error: .*/gm)).toEqual([expect.stringContaining('does not let this OIDC token in')])
+    expect(output.match(/^ {4}Error: .*/gm)).toEqual([
+      expect.stringContaining('does not let this OIDC token in'),
+    ])
     expect(output.match(/^ {4}I am acs:ram::/gm)).toHaveLength(3)
     expect(output.match(/^ {4}The environment holds no key\.$/gm)).toHaveLength(3)
   }, 20_000)
 
   test('--real says in one sentence what is missing', async () => {
-    const { exitCode, output } = await demo(['--real'], { DEMO_ACCESS_KEY_ID: 'LTAI5tabcdefghijklmnop', DEMO_ROLE_ARN: ' ' })
+    const { exitCode, output } = await demo(['--real'], {
+      DEMO_ACCESS_KEY_ID: 'LTAI5tabcdefghijklmnop',
+      DEMO_ROLE_ARN: ' ',
+    })
     expect(output.trim()).toBe(
       '--real needs DEMO_ACCESS_KEY_ID, DEMO_ACCESS_KEY_SECRET, DEMO_ROLE_ARN in the environment (DEMO_REGION too, if not cn-hangzhou); missing: DEMO_ACCESS_KEY_SECRET, DEMO_ROLE_ARN.',
     )
@@ -55,7 +64,10 @@ describe('npm run demo', () => {
       socket.end('HTTP/1.1 407 Proxy Authentication Required\r\n\r\n')
     })
     await new Promise<void>((listening) => proxy.listen(0, '127.0.0.1', listening))
-    const key = { DEMO_ACCESS_KEY_ID: 'LTAI5tabcdefghijklmnop', DEMO_ACCESS_KEY_SECRET: 'a-secret-that-is-nobodys' }
+    const key = {
+      DEMO_ACCESS_KEY_ID: 'LTAI5tabcdefghijklmnop',
+      DEMO_ACCESS_KEY_SECRET: 'a-secret-that-is-nobodys',
+    }
     const { port } = proxy.address() as AddressInfo
     try {
       const { exitCode, output } = await demo(['--real'], {
@@ -76,8 +88,21 @@ describe('npm run demo', () => {
 })
 
 test('configure list: columns grow with their widest cell, and a star marks the current profile', () => {
-  const profile = (name: string, mode: string) => ({ name, mode, access_key_id: 'STS.abcdef', region_id: 'cn-hangzhou', language: 'en' })
-  expect(configureList(JSON.stringify({ current: 'b', profiles: [profile('a-long-profile-name', 'AK'), profile('b', 'StsToken')] }))).toBe(
+  const profile = (name: string, mode: string) => ({
+    name,
+    mode,
+    access_key_id: 'STS.abcdef',
+    region_id: 'cn-hangzhou',
+    language: 'en',
+  })
+  expect(
+    configureList(
+      JSON.stringify({
+        current: 'b',
+        profiles: [profile('a-long-profile-name', 'AK'), profile('b', 'StsToken')],
+      }),
+    ),
+  ).toBe(
     [
       'Profile             | Credential         | Valid   | Region           | Language',
       '---------           | ------------------ | ------- | ---------------- | --------',

@@ -2,13 +2,14 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { explain, type Situation } from '../src/diagnosis/explain.js'
 import { STS_ANSWERS } from '../src/diagnosis/sts-codes.js'
-import { githubRun } from '../src/github-run.js'
-import { parseInputs, type Inputs } from '../src/inputs.js'
-import { RoleNotAssumed } from '../src/session.js'
-import { OidcTokenError } from '../src/source/oidc.js'
-import { StsError } from '../src/sts/errors.js'
-import { GaveUp, TransportError, type TransportFault } from '../src/transport.js'
-import type { AccessKey } from '../src/credentials.js'
+import { readRunContext } from '../src/runner/run-context.js'
+import { parseInputs, type Inputs } from '../src/inputs/inputs.js'
+import { AssumeRoleError } from '../src/sts/role-chain.js'
+import { OidcTokenError } from '../src/identity/oidc-token.js'
+import { StsError } from '../src/sts/sts-error.js'
+import { TransportError, type TransportFault } from '../src/net/request.js'
+import { RetriesExhaustedError } from '../src/net/retry.js'
+import type { AccessKey } from '../src/identity/credentials.js'
 
 const ROLE = 'acs:ram::1234567890123456:role/deploy'
 const FAULTS = [
@@ -23,11 +24,17 @@ const FAULTS = [
 ] as const satisfies readonly TransportFault[]
 
 function inputs(given: Readonly<Record<string, string>>, environmentKey?: AccessKey): Inputs {
-  return parseInputs((name) => given[name], { defaultSessionName: 'GitHubActions-1', environmentKey, otherFaults: [] })
+  return parseInputs((name) => given[name], {
+    defaultSessionName: 'GitHubActions-1',
+    environmentKey,
+    otherFaults: [],
+  })
 }
 
 function jwt(claims: object, signature = 'signature'): string {
-  return ['{"alg":"RS256"}', JSON.stringify(claims), signature].map((part) => Buffer.from(part).toString('base64url')).join('.')
+  return ['{"alg":"RS256"}', JSON.stringify(claims), signature]
+    .map((part) => Buffer.from(part).toString('base64url'))
+    .join('.')
 }
 
 const CLAIMS = {
@@ -60,7 +67,9 @@ const refusals = STS_ANSWERS.flatMap((answer) =>
 const causes: readonly unknown[] = [
   ...refusals.map(({ error }) => error),
   ...FAULTS.map((fault) => new TransportError(fault, 'sts.aliyuncs.com', 'what happened')),
-  ...FAULTS.map((fault) => new TransportError(fault, 'issuer.example', 'what happened', { proxy: 'proxy.example:3128' })),
+  ...FAULTS.map(
+    (fault) => new TransportError(fault, 'issuer.example', 'what happened', { proxy: 'proxy.example:3128' }),
+  ),
   new OidcTokenError('no-issuer', 'none'),
   new OidcTokenError('refused', 'refused', { status: 403 }),
   new OidcTokenError('file', 'oidc-token-file: /x cannot be read (ENOENT)'),
@@ -72,21 +81,31 @@ const RUNS = [
   { GITHUB_ACTOR: 'dependabot[bot]' },
   { GITHUB_SERVER_URL: 'https://ghes.example' },
   { GITHUB_EVENT_NAME: 'pull_request' },
-].map(githubRun)
+].map(readRunContext)
 const FORK = { pull_request: { head: { repo: null } } }
 
 describe('every code of the table', () => {
-  const OIDC = inputs({ 'role-to-assume': ROLE, 'oidc-provider-arn': 'acs:ram::1234567890123456:oidc-provider/github' })
-  const KEY = inputs({ 'role-to-assume': ROLE, 'access-key-id': 'LTAI5tExample', 'access-key-secret': 'ExampleSecret' })
+  const OIDC = inputs({
+    'role-to-assume': ROLE,
+    'oidc-provider-arn': 'acs:ram::1234567890123456:oidc-provider/github',
+  })
+  const KEY = inputs({
+    'role-to-assume': ROLE,
+    'access-key-id': 'LTAI5tExample',
+    'access-key-secret': 'ExampleSecret',
+  })
 
   test.each(refusals)('$code: code, cause, fix, RequestId, role, page', ({ code, answer, error }) => {
     const viaToken = error.call === 'AssumeRoleWithOIDC'
-    const asker = viaToken
+    const caller = viaToken
       ? undefined
-      : { key: { accessKeyId: 'LTAI5tExample', accessKeySecret: 'ExampleSecret', securityToken: undefined }, arn: undefined }
-    const { message } = explain(new RoleNotAssumed(ROLE, 1, 1, asker, error), {
+      : {
+          key: { accessKeyId: 'LTAI5tExample', accessKeySecret: 'ExampleSecret', securityToken: undefined },
+          arn: undefined,
+        }
+    const { message } = explain(new AssumeRoleError(ROLE, 1, 1, caller, error), {
       inputs: viaToken ? OIDC : KEY,
-      run: githubRun({}),
+      run: readRunContext({}),
       event: undefined,
       oidcToken: viaToken ? jwt(CLAIMS) : undefined,
       caller: undefined,
@@ -112,36 +131,65 @@ describe('whatever fails', () => {
     minLength: 16,
     maxLength: 60,
   })
-  const key = fc.record({ accessKeyId: secret, accessKeySecret: secret, securityToken: fc.option(secret, { nil: undefined }) })
+  const key = fc.record({
+    accessKeyId: secret,
+    accessKeySecret: secret,
+    securityToken: fc.option(secret, { nil: undefined }),
+  })
 
   test('no key and no token is shown', () => {
     fc.assert(
-      fc.property(key, key, secret, secret, fc.nat(2), fc.constantFrom(...RUNS), (own, asked, signature, hidden, kind, run) => {
-        const oidcToken = jwt({ ...CLAIMS, jti: hidden }, signature)
-        const given: Record<string, string> = { 'role-to-assume': ROLE }
-        if (kind === 0) given['oidc-provider-arn'] = 'acs:ram::1234567890123456:oidc-provider/github'
-        if (kind === 1)
-          Object.assign(given, {
-            'access-key-id': own.accessKeyId,
-            'access-key-secret': own.accessKeySecret,
-            'security-token': own.securityToken ?? '',
-          })
-        if (kind === 2) given['credential-source'] = 'environment'
-        const situation: Situation = { inputs: inputs(given, own), run, event: FORK, oidcToken, caller: undefined }
-        const secrets = [own, asked].flatMap((each) => [each.accessKeyId, each.accessKeySecret, each.securityToken ?? each.accessKeyId])
-        const all = [...secrets, oidcToken, hidden, ...oidcToken.split('.')]
-        const leaky = new Error(`a library quotes ${(kind === 0 ? [asked.accessKeySecret] : secrets).join(' ')} and ${oidcToken}`)
-        for (const cause of [...causes, leaky]) {
-          const series = new GaveUp('AssumeRole', 2, 1000, 'attempts', 'attempts', cause)
-          const failures = [cause, series, new RoleNotAssumed(ROLE, 2, 3, { key: asked, arn: undefined }, series)]
-          // An error that nobody knows is cleaned of what the situation holds; the asker's key is with RoleNotAssumed alone.
-          for (const failure of cause === leaky ? failures.slice(2) : failures) {
-            const { message, summary } = explain(failure, situation)
-            for (const text of all)
-              for (const shown of [message, summary]) if (shown.includes(text)) throw new Error(`${text} is shown in:\n${shown}`)
+      fc.property(
+        key,
+        key,
+        secret,
+        secret,
+        fc.nat(2),
+        fc.constantFrom(...RUNS),
+        (own, asked, signature, hidden, kind, run) => {
+          const oidcToken = jwt({ ...CLAIMS, jti: hidden }, signature)
+          const given: Record<string, string> = { 'role-to-assume': ROLE }
+          if (kind === 0) given['oidc-provider-arn'] = 'acs:ram::1234567890123456:oidc-provider/github'
+          if (kind === 1)
+            Object.assign(given, {
+              'access-key-id': own.accessKeyId,
+              'access-key-secret': own.accessKeySecret,
+              'security-token': own.securityToken ?? '',
+            })
+          if (kind === 2) given['credential-source'] = 'environment'
+          const situation: Situation = {
+            inputs: inputs(given, own),
+            run,
+            event: FORK,
+            oidcToken,
+            caller: undefined,
           }
-        }
-      }),
+          const secrets = [own, asked].flatMap((each) => [
+            each.accessKeyId,
+            each.accessKeySecret,
+            each.securityToken ?? each.accessKeyId,
+          ])
+          const all = [...secrets, oidcToken, hidden, ...oidcToken.split('.')]
+          const leaky = new Error(
+            `a library quotes ${(kind === 0 ? [asked.accessKeySecret] : secrets).join(' ')} and ${oidcToken}`,
+          )
+          for (const cause of [...causes, leaky]) {
+            const series = new RetriesExhaustedError('AssumeRole', 2, 1000, 'attempts', 'attempts', cause)
+            const failures = [
+              cause,
+              series,
+              new AssumeRoleError(ROLE, 2, 3, { key: asked, arn: undefined }, series),
+            ]
+            // An error that nobody knows is cleaned of what the situation holds; the caller's key is with AssumeRoleError alone.
+            for (const failure of cause === leaky ? failures.slice(2) : failures) {
+              const { message, summary } = explain(failure, situation)
+              for (const text of all)
+                for (const shown of [message, summary])
+                  if (shown.includes(text)) throw new Error(`${text} is shown in:\n${shown}`)
+            }
+          }
+        },
+      ),
       { numRuns: 40 },
     )
   })
@@ -160,8 +208,10 @@ describe('whatever fails', () => {
             oidcToken: jwt(CLAIMS),
             caller: { arn: 'acs:ram::1234567890123456:assumed-role/hub/s', accountId: '1234567890123456' },
           }
-          const { message, summary } = explain(new RoleNotAssumed(ROLE, 1, 2, undefined, cause), situation)
-          expect(message.split('\n')[0]).toMatch(/^Could not assume role 1 of 2, acs:ram::1234567890123456:role\/deploy: .+[^.]\.$/)
+          const { message, summary } = explain(new AssumeRoleError(ROLE, 1, 2, undefined, cause), situation)
+          expect(message.split('\n')[0]).toMatch(
+            /^Could not assume role 1 of 2, acs:ram::1234567890123456:role\/deploy: .+[^.]\.$/,
+          )
           expect(message).not.toMatch(/undefined|\[object|\n{3}|!$/m)
           const outsideFences = summary.replace(/^(`{3,})(json|yaml|text)\n.*?\n\1$/gms, '')
           expect(outsideFences.replace(/(?<!`)(`+)(?!`)(.*?)(?<!`)\1(?!`)/g, '')).not.toMatch(/[`<>|]/)

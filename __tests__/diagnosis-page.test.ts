@@ -5,7 +5,8 @@ import { STS_ANSWERS, stsAnswer } from '../src/diagnosis/sts-codes.js'
 
 const page = readFileSync(PAGE, 'utf8')
 const headings = page.split('\n').filter((line) => line.startsWith('### '))
-const codesOf = (line: string): string[] => [...line.matchAll(/`([A-Za-z.*]+)`/g)].map(([, code]) => code ?? '')
+const codesOf = (line: string): string[] =>
+  [...line.matchAll(/`([A-Za-z.*]+)`/g)].map(([, code]) => code ?? '')
 
 describe('docs/troubleshooting.md', () => {
   test('is what `npx tsx scripts/troubleshooting.ts` writes', () => {
@@ -42,7 +43,9 @@ describe('the table', () => {
     for (const answer of STS_ANSWERS) {
       const code = answer.codes[0] ?? ''
       const reason = answer.says ?? ''
-      expect(stsAnswer({ call: 'AssumeRole', code: code.replace(/\*$/, 'Unheard'), reason }, false)).toBe(answer)
+      expect(stsAnswer({ call: 'AssumeRole', code: code.replace(/\*$/, 'Unheard'), reason }, false)).toBe(
+        answer,
+      )
     }
   })
 

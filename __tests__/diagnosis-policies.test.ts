@@ -1,29 +1,35 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { explain, wantsCaller, type Explanation, type Situation } from '../src/diagnosis/explain.js'
-import { githubRun } from '../src/github-run.js'
-import { parseInputs, type Inputs } from '../src/inputs.js'
-import { assumeRoles, RoleNotAssumed, type Base } from '../src/session.js'
+import { readRunContext } from '../src/runner/run-context.js'
+import { parseInputs, type Inputs } from '../src/inputs/inputs.js'
+import { assumeRoles, AssumeRoleError, type FirstIdentity } from '../src/sts/role-chain.js'
 import { stsClient, type StsClient } from '../src/sts/client.js'
-import { StsError } from '../src/sts/errors.js'
-import { patience } from '../src/transport.js'
+import { StsError } from '../src/sts/sts-error.js'
+import { retryPolicy } from '../src/net/retry.js'
 import { evaluateTrust, parseTrustPolicy } from '../stand-in/policy.js'
 import { startStandIn, type StandIn } from '../stand-in/stand-in.js'
 
 const ROLE = 'acs:ram::1234567890123456:role/deploy'
 const PROVIDER = 'acs:ram::1234567890123456:oidc-provider/github'
-const RUN = githubRun({ GITHUB_SERVER_URL: 'https://github.com' })
+const RUN = readRunContext({ GITHUB_SERVER_URL: 'https://github.com' })
 
 /** As a person would copy them: whatever stands between two braces at the block's indentation. */
 function policiesIn({ message, summary }: Explanation): string[] {
   const fromLog = [...message.matchAll(/^ {2}\{\n.*?^ {2}\}$/gms)].map(([text]) => text)
   const fromSummary = [...summary.matchAll(/^(`{3,})json\n(.*?)\n\1$/gms)].map(([, , text]) => text ?? '')
-  expect(fromSummary.map((text) => JSON.parse(text) as unknown)).toEqual(fromLog.map((text) => JSON.parse(text) as unknown))
+  expect(fromSummary.map((text) => JSON.parse(text) as unknown)).toEqual(
+    fromLog.map((text) => JSON.parse(text) as unknown),
+  )
   return fromLog
 }
 
 function inputsOf(given: Readonly<Record<string, string>>): Inputs {
-  return parseInputs((name) => given[name], { defaultSessionName: 'GitHubActions-1', environmentKey: undefined, otherFaults: [] })
+  return parseInputs((name) => given[name], {
+    defaultSessionName: 'GitHubActions-1',
+    environmentKey: undefined,
+    otherFaults: [],
+  })
 }
 
 describe('the policy in a message lets in who was refused', () => {
@@ -35,27 +41,41 @@ describe('the policy in a message lets in who was refused', () => {
     standIn = await startStandIn()
     sts = stsClient(
       new URL(standIn.sts.url),
-      patience(1, 20, () => undefined),
+      retryPolicy(1, 20, () => undefined),
       () => undefined,
     )
-    standIn.ram.addOidcProvider({ name: 'github', issuer: standIn.issuer.iss, clientIds: ['sts.aliyuncs.com'] })
+    standIn.ram.addOidcProvider({
+      name: 'github',
+      issuer: standIn.issuer.iss,
+      clientIds: ['sts.aliyuncs.com'],
+    })
   })
   afterAll(async () => {
     await standIn.close()
   })
   let count = 0
   beforeEach(() => {
-    roleArn = standIn.ram.addRole({ name: `deploy-${++count}`, trustPolicy: { Version: '1', Statement: [TRUSTS_ANOTHER] } }).arn
+    roleArn = standIn.ram.addRole({
+      name: `deploy-${++count}`,
+      trustPolicy: { Version: '1', Statement: [TRUSTS_ANOTHER] },
+    }).arn
   })
-  const TRUSTS_ANOTHER = { Effect: 'Allow', Action: 'sts:AssumeRole', Principal: { RAM: ['acs:ram::999:root'] } }
+  const TRUSTS_ANOTHER = {
+    Effect: 'Allow',
+    Action: 'sts:AssumeRole',
+    Principal: { RAM: ['acs:ram::999:root'] },
+  }
 
-  async function refused(inputs: Inputs, base: Base, oidcToken?: string): Promise<Explanation> {
+  async function refused(inputs: Inputs, base: FirstIdentity, oidcToken?: string): Promise<Explanation> {
     const failure: unknown = await assumeRoles(sts, base, inputs.roles, inputs.session).then(
       () => undefined,
       (cause: unknown) => cause,
     )
-    if (!(failure instanceof RoleNotAssumed)) throw new Error('the role was assumed', { cause: failure })
-    const asked = wantsCaller(failure) && failure.asker !== undefined ? await sts.getCallerIdentity(failure.asker.key) : undefined
+    if (!(failure instanceof AssumeRoleError)) throw new Error('the role was assumed', { cause: failure })
+    const asked =
+      wantsCaller(failure) && failure.caller !== undefined
+        ? await sts.getCallerIdentity(failure.caller.key)
+        : undefined
     const situation: Situation = { inputs, run: RUN, event: undefined, oidcToken, caller: asked }
     return explain(failure, situation)
   }
@@ -69,8 +89,16 @@ describe('the policy in a message lets in who was refused', () => {
     ['awkward characters', { sub: 'repo:o/r:environment:"\\`|<b>${{ x }}\n::error::\u202e日本' }],
   ])('an OIDC token: %s', async (_name, claims) => {
     const oidcToken = await standIn.issuer.mint({ aud: 'sts.aliyuncs.com', ...claims })
-    const base: Base = { by: 'oidc', token: async () => Promise.resolve(oidcToken), providerArn: PROVIDER }
-    const inputs = inputsOf({ 'role-to-assume': roleArn, 'oidc-provider-arn': PROVIDER, 'sts-endpoint': standIn.sts.url })
+    const base: FirstIdentity = {
+      by: 'oidc',
+      token: async () => Promise.resolve(oidcToken),
+      providerArn: PROVIDER,
+    }
+    const inputs = inputsOf({
+      'role-to-assume': roleArn,
+      'oidc-provider-arn': PROVIDER,
+      'sts-endpoint': standIn.sts.url,
+    })
     const [policy = '', ...more] = policiesIn(await refused(inputs, base, oidcToken))
     expect(more).toEqual([])
     standIn.ram.setTrustPolicy(roleArn, policy)
@@ -80,9 +108,13 @@ describe('the policy in a message lets in who was refused', () => {
   test('a RAM user, refused by its own policies and by the role', async () => {
     const user = standIn.ram.addUser({ name: `ci-${count}` })
     const key = { ...user.accessKey, securityToken: undefined }
-    const given = { 'access-key-id': key.accessKeyId, 'access-key-secret': key.accessKeySecret, 'role-external-id': 'ticket-7' }
+    const given = {
+      'access-key-id': key.accessKeyId,
+      'access-key-secret': key.accessKeySecret,
+      'role-external-id': 'ticket-7',
+    }
     const inputs = inputsOf({ 'role-to-assume': roleArn, 'sts-endpoint': standIn.sts.url, ...given })
-    const base: Base = { by: 'key', key, expiration: undefined }
+    const base: FirstIdentity = { by: 'key', key, expiration: undefined }
     const [own = '', trust = '', ...more] = policiesIn(await refused(inputs, base))
     expect(more).toEqual([])
     standIn.ram.attachUserPolicy(user.arn, own)
@@ -99,8 +131,12 @@ describe('the policy in a message lets in who was refused', () => {
     })
     const key = { ...user.accessKey, securityToken: undefined }
     const given = { 'access-key-id': key.accessKeyId, 'access-key-secret': key.accessKeySecret }
-    const inputs = inputsOf({ 'role-to-assume': `${hub.arn} ${roleArn}`, 'sts-endpoint': standIn.sts.url, ...given })
-    const base: Base = { by: 'key', key, expiration: undefined }
+    const inputs = inputsOf({
+      'role-to-assume': `${hub.arn} ${roleArn}`,
+      'sts-endpoint': standIn.sts.url,
+      ...given,
+    })
+    const base: FirstIdentity = { by: 'key', key, expiration: undefined }
     const explanation = await refused(inputs, base)
     expect(explanation.message).toContain(`Could not assume role 2 of 2, ${roleArn}`)
     const [own = '', trust = ''] = policiesIn(explanation)
@@ -111,13 +147,19 @@ describe('the policy in a message lets in who was refused', () => {
 
   test("a root account's key: a new user with the policies gets in", async () => {
     const root = standIn.ram.addRootKey()
-    const asBase = (accessKey: typeof root): Base => ({ by: 'key', key: { ...accessKey, securityToken: undefined }, expiration: undefined })
+    const asBase = (accessKey: typeof root): FirstIdentity => ({
+      by: 'key',
+      key: { ...accessKey, securityToken: undefined },
+      expiration: undefined,
+    })
     const given = { 'access-key-id': root.accessKeyId, 'access-key-secret': root.accessKeySecret }
     const inputs = inputsOf({ 'role-to-assume': roleArn, 'sts-endpoint': standIn.sts.url, ...given })
     const [own = '', trust = ''] = policiesIn(await refused(inputs, asBase(root)))
     const user = standIn.ram.addUser({ name: `new-${count}`, policies: [own] })
     standIn.ram.setTrustPolicy(roleArn, trust)
-    expect((await assumeRoles(sts, asBase(user.accessKey), inputs.roles, inputs.session)).arn).toContain('GitHubActions-1')
+    expect((await assumeRoles(sts, asBase(user.accessKey), inputs.roles, inputs.session)).arn).toContain(
+      'GitHubActions-1',
+    )
   })
 })
 
@@ -154,7 +196,9 @@ const hostile = fc
   .map((parts) => parts.join(''))
 
 function denied(claims: object): Explanation {
-  const oidcToken = ['{}', JSON.stringify(claims), 'x'].map((part) => Buffer.from(part).toString('base64url')).join('.')
+  const oidcToken = ['{}', JSON.stringify(claims), 'x']
+    .map((part) => Buffer.from(part).toString('base64url'))
+    .join('.')
   const cause = new StsError({
     call: 'AssumeRoleWithOIDC',
     code: 'AuthenticationFail.NoPermission',
@@ -167,7 +211,7 @@ function denied(claims: object): Explanation {
     clockSkewMs: undefined,
     retryAfterMs: undefined,
   })
-  return explain(new RoleNotAssumed(ROLE, 1, 1, undefined, cause), {
+  return explain(new AssumeRoleError(ROLE, 1, 1, undefined, cause), {
     inputs: INPUTS,
     run: RUN,
     event: undefined,
@@ -212,7 +256,8 @@ describe('whatever the claims are', () => {
           job_workflow_ref: sub,
         })
         for (const line of message.split('\n')) expect(line).not.toMatch(/^\s*::|##\[/)
-        for (const text of [message, summary]) expect(text.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u)
+        for (const text of [message, summary])
+          expect(text.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u)
         const outsideFences = summary.replace(/^(`{3,})(json|yaml)\n.*?\n\1$/gms, '')
         // A code span ends at the first run of backticks as long as the one that opened it (CommonMark 6.1).
         const outsideCode = outsideFences.replace(/(?<!`)(`+)(?!`)(.*?)(?<!`)\1(?!`)/g, '')

@@ -1,16 +1,21 @@
 import { describe, expect, test } from '@jest/globals'
 import { explain, wantsCaller, type Situation } from '../src/diagnosis/explain.js'
-import { githubRun } from '../src/github-run.js'
-import { InputFaults, parseInputs, type Inputs } from '../src/inputs.js'
-import { RoleNotAssumed, type Asker } from '../src/session.js'
-import { OidcTokenError } from '../src/source/oidc.js'
-import { StsError, type AccessDeniedDetail } from '../src/sts/errors.js'
-import { GaveUp, TransportError, type TransportFault } from '../src/transport.js'
+import { readRunContext } from '../src/runner/run-context.js'
+import { InputError, parseInputs, type Inputs } from '../src/inputs/inputs.js'
+import { AssumeRoleError, type Caller } from '../src/sts/role-chain.js'
+import { OidcTokenError } from '../src/identity/oidc-token.js'
+import { StsError, type AccessDeniedDetail } from '../src/sts/sts-error.js'
+import { TransportError, type TransportFault } from '../src/net/request.js'
+import { RetriesExhaustedError } from '../src/net/retry.js'
 
 const ROLE = 'acs:ram::1234567890123456:role/deploy'
 const PROVIDER = 'acs:ram::1234567890123456:oidc-provider/github'
 const OIDC = { 'role-to-assume': ROLE, 'oidc-provider-arn': PROVIDER, region: 'cn-hangzhou' }
-const KEY = { 'role-to-assume': ROLE, 'access-key-id': 'LTAI5tExampleKeyId', 'access-key-secret': 'ExampleSecretOfThirtyLetters00' }
+const KEY = {
+  'role-to-assume': ROLE,
+  'access-key-id': 'LTAI5tExampleKeyId',
+  'access-key-secret': 'ExampleSecretOfThirtyLetters00',
+}
 const CLAIMS = {
   iss: 'https://token.actions.githubusercontent.com',
   sub: 'repo:octo-org/octo-repo:ref:refs/heads/main',
@@ -32,12 +37,18 @@ function inputs(given: Readonly<Record<string, string>>): Inputs {
 }
 
 function situation(given: Readonly<Record<string, string>>, more: Partial<Situation> = {}): Situation {
-  const run = githubRun({ GITHUB_REPOSITORY: 'octo-org/octo-repo', GITHUB_SERVER_URL: 'https://github.com', GITHUB_EVENT_NAME: 'push' })
+  const run = readRunContext({
+    GITHUB_REPOSITORY: 'octo-org/octo-repo',
+    GITHUB_SERVER_URL: 'https://github.com',
+    GITHUB_EVENT_NAME: 'push',
+  })
   return { inputs: inputs(given), run, event: undefined, oidcToken: undefined, caller: undefined, ...more }
 }
 
 function jwt(claims: object): string {
-  return ['{"alg":"RS256"}', JSON.stringify(claims), 'signature'].map((part) => Buffer.from(part).toString('base64url')).join('.')
+  return ['{"alg":"RS256"}', JSON.stringify(claims), 'signature']
+    .map((part) => Buffer.from(part).toString('base64url'))
+    .join('.')
 }
 
 function stsError(code: string, reason: string, more: Partial<StsError> = {}): StsError {
@@ -56,14 +67,26 @@ function stsError(code: string, reason: string, more: Partial<StsError> = {}): S
   })
 }
 
-const OWN_KEY: Asker = {
-  key: { accessKeyId: 'LTAI5tExampleKeyId', accessKeySecret: 'ExampleSecretOfThirtyLetters00', securityToken: undefined },
+const OWN_KEY: Caller = {
+  key: {
+    accessKeyId: 'LTAI5tExampleKeyId',
+    accessKeySecret: 'ExampleSecretOfThirtyLetters00',
+    securityToken: undefined,
+  },
   arn: undefined,
 }
-const byToken = (cause: unknown): RoleNotAssumed => new RoleNotAssumed(ROLE, 1, 1, undefined, cause)
-const byKey = (cause: unknown): RoleNotAssumed => new RoleNotAssumed(ROLE, 1, 1, OWN_KEY, cause)
-const refusedToken = (code: string, reason: string, claims: object = {}, given: Readonly<Record<string, string>> = OIDC): string =>
-  explain(byToken(stsError(`AuthenticationFail.${code}`, reason)), situation(given, { oidcToken: jwt({ ...CLAIMS, ...claims }) })).message
+const byToken = (cause: unknown): AssumeRoleError => new AssumeRoleError(ROLE, 1, 1, undefined, cause)
+const byKey = (cause: unknown): AssumeRoleError => new AssumeRoleError(ROLE, 1, 1, OWN_KEY, cause)
+const refusedToken = (
+  code: string,
+  reason: string,
+  claims: object = {},
+  given: Readonly<Record<string, string>> = OIDC,
+): string =>
+  explain(
+    byToken(stsError(`AuthenticationFail.${code}`, reason)),
+    situation(given, { oidcToken: jwt({ ...CLAIMS, ...claims }) }),
+  ).message
 
 const detail = (more: Partial<AccessDeniedDetail> = {}): AccessDeniedDetail => ({
   authAction: 'sts:AssumeRole',
@@ -144,9 +167,16 @@ describe('a denied OIDC token', () => {
   })
 
   test('the trust policy: a pull request, in the summary', () => {
-    const oidcToken = jwt({ ...CLAIMS, sub: 'repo:octo-org/octo-repo:pull_request', event_name: 'pull_request', ref: 'refs/pull/7/merge' })
+    const oidcToken = jwt({
+      ...CLAIMS,
+      sub: 'repo:octo-org/octo-repo:pull_request',
+      event_name: 'pull_request',
+      ref: 'refs/pull/7/merge',
+    })
     const failure = byToken(
-      stsError('AuthenticationFail.NoPermission', 'There is no permission', { recommend: 'https://api.aliyun.com/troubleshoot?q=1' }),
+      stsError('AuthenticationFail.NoPermission', 'There is no permission', {
+        recommend: 'https://api.aliyun.com/troubleshoot?q=1',
+      }),
     )
     expect(explain(failure, situation(OIDC, { oidcToken })).summary).toMatchInlineSnapshot(`
      "### Could not assume \`acs:ram::1234567890123456:role/deploy\`: its trust policy does not let this OIDC token in (\`AuthenticationFail.NoPermission\`).
@@ -255,7 +285,9 @@ describe('a denied OIDC token', () => {
   })
 
   test('the audience is explained by the provider, not by a trust policy', () => {
-    const message = refusedToken('OIDCToken.AudienceNotMatch', 'Invalid audience.', { aud: ['https://github.com/octo-org', 'other'] })
+    const message = refusedToken('OIDCToken.AudienceNotMatch', 'Invalid audience.', {
+      aud: ['https://github.com/octo-org', 'other'],
+    })
     expect(message).not.toContain('"Statement"')
     expect(message).toMatchInlineSnapshot(`
      "Could not assume acs:ram::1234567890123456:role/deploy: the OIDC provider does not know the audience of the token (AuthenticationFail.OIDCToken.AudienceNotMatch).
@@ -291,12 +323,21 @@ describe('a denied OIDC token', () => {
   })
 
   test('the audience of a token from a file is not the input', () => {
-    const message = refusedToken('OIDCToken.AudienceNotMatch', 'Invalid audience.', {}, { ...OIDC, 'oidc-token-file': '/run/token' })
-    expect(message).toContain('The token was read from /run/token: its audience is chosen by whoever writes that file')
+    const message = refusedToken(
+      'OIDCToken.AudienceNotMatch',
+      'Invalid audience.',
+      {},
+      { ...OIDC, 'oidc-token-file': '/run/token' },
+    )
+    expect(message).toContain(
+      'The token was read from /run/token: its audience is chosen by whoever writes that file',
+    )
   })
 
   test('the issuer is explained by the provider, not by a trust policy', () => {
-    const message = refusedToken('OIDCToken.IssuerNotMatch', 'x', { iss: 'https://ghes.example/_services/token' })
+    const message = refusedToken('OIDCToken.IssuerNotMatch', 'x', {
+      iss: 'https://ghes.example/_services/token',
+    })
     expect(message).not.toContain('"Statement"')
     expect(message).toContain('Issuer URL   https://ghes.example/_services/token')
     expect(message).toContain('Fingerprint  that of the root CA of ghes.example')
@@ -309,7 +350,12 @@ describe('a denied OIDC token', () => {
       'names an environment',
       'every environment: repo:o/r:environment:*',
     ],
-    ['pull_request', { sub: 'repo:o/r:pull_request' }, 'belongs to a pull request', 'every branch: repo:o/r:ref:refs/heads/*'],
+    [
+      'pull_request',
+      { sub: 'repo:o/r:pull_request' },
+      'belongs to a pull request',
+      'every branch: repo:o/r:ref:refs/heads/*',
+    ],
     ['tag', { sub: 'repo:o/r:ref:refs/tags/v1' }, 'belongs to a tag', 'every branch'],
     ['branch', { sub: 'repo:o/r:ref:refs/heads/main' }, 'names the branch', 'every branch'],
     [
@@ -318,11 +364,31 @@ describe('a denied OIDC token', () => {
       'written for repo:o/r:environment:p does',
       'repo:o@1/r@2:environment:*',
     ],
-    ['template', { sub: 'job_workflow_ref:o/r/.github/workflows/x.yml@refs/heads/main' }, 'a template', 'what changes from run to run'],
-    ['template after repo', { sub: 'repo:o/r:environment:p:job_workflow_ref:x' }, 'a template', 'what changes from run to run'],
-    ['Kubernetes', { sub: 'system:serviceaccount:ns:sa' }, 'a Kubernetes service account', 'what changes from run to run'],
+    [
+      'template',
+      { sub: 'job_workflow_ref:o/r/.github/workflows/x.yml@refs/heads/main' },
+      'a template',
+      'what changes from run to run',
+    ],
+    [
+      'template after repo',
+      { sub: 'repo:o/r:environment:p:job_workflow_ref:x' },
+      'a template',
+      'what changes from run to run',
+    ],
+    [
+      'Kubernetes',
+      { sub: 'system:serviceaccount:ns:sa' },
+      'a Kubernetes service account',
+      'what changes from run to run',
+    ],
     ['colon', { sub: 'repo:o/r:environment:a%3Ab' }, 'written `%3A`', 'every environment'],
-    ['case', { sub: 'repo:O/r:pull_request', repository: 'O/r' }, 'the repository is O/r, in just these letters', 'every branch'],
+    [
+      'case',
+      { sub: 'repo:O/r:pull_request', repository: 'O/r' },
+      'the repository is O/r, in just these letters',
+      'every branch',
+    ],
     ['audience', { aud: 'mine' }, 'The audience is not sts.aliyuncs.com, which', 'every branch'],
     ['enterprise', { iss: `${CLAIMS.iss}/big` }, 'ends with the name of an enterprise', 'every branch'],
   ])('the subject: %s', (_name, claims, reason, widening) => {
@@ -338,17 +404,25 @@ describe('a denied OIDC token', () => {
       {},
       { ...OIDC, 'oidc-provider-arn': 'acs:ram::999:oidc-provider/github' },
     )
-    expect(message).toContain('the likeliest first:\n- The provider: acs:ram::999:oidc-provider/github is of account 999')
+    expect(message).toContain(
+      'the likeliest first:\n- The provider: acs:ram::999:oidc-provider/github is of account 999',
+    )
   })
 
   test('the immutable form is told only where it was sent', () => {
     expect(refusedToken('NoPermission', 'There is no permission')).not.toContain('immutable')
-    expect(refusedToken('NoPermission', 'There is no permission', { sub: 'repo:o@1/r:pull_request' })).not.toContain('immutable')
+    expect(
+      refusedToken('NoPermission', 'There is no permission', { sub: 'repo:o@1/r:pull_request' }),
+    ).not.toContain('immutable')
   })
 
   test('no claim but the safe ones is shown, event and actor only where they explain', () => {
-    const message = refusedToken('NoPermission', 'There is no permission', { email: 'someone@example.com', sha: 'abcdef012345' })
-    for (const hidden of ['someone@', 'abcdef', '30433642', 'octocat', 'push']) expect(message).not.toContain(hidden)
+    const message = refusedToken('NoPermission', 'There is no permission', {
+      email: 'someone@example.com',
+      sha: 'abcdef012345',
+    })
+    for (const hidden of ['someone@', 'abcdef', '30433642', 'octocat', 'push'])
+      expect(message).not.toContain(hidden)
     const bot = refusedToken('NoPermission', 'There is no permission', { actor: 'renovate[bot]' })
     expect(bot).toContain('actor             renovate[bot]')
   })
@@ -366,9 +440,9 @@ describe('a denied OIDC token', () => {
   })
 
   test('mask-account-id: the reader is told what *** stands for', () => {
-    expect(refusedToken('NoPermission', 'There is no permission', {}, { ...OIDC, 'mask-account-id': 'true' })).toContain(
-      'where the policy shows `***`',
-    )
+    expect(
+      refusedToken('NoPermission', 'There is no permission', {}, { ...OIDC, 'mask-account-id': 'true' }),
+    ).toContain('where the policy shows `***`')
     expect(refusedToken('NoPermission', 'There is no permission')).not.toContain('***')
   })
 })
@@ -379,7 +453,9 @@ describe('a denied key', () => {
 
   test('a RAM user', () => {
     const failure = byKey(
-      stsError('NoPermission', NOT_AUTHORIZED, { accessDeniedDetail: detail({ encodedDiagnosticMessage: 'AQEAAAAB+/==' }) }),
+      stsError('NoPermission', NOT_AUTHORIZED, {
+        accessDeniedDetail: detail({ encodedDiagnosticMessage: 'AQEAAAAB+/==' }),
+      }),
     )
     expect(explain(failure, situation(KEY, { caller: user })).message).toMatchInlineSnapshot(`
      "Could not assume acs:ram::1234567890123456:role/deploy: the caller is not allowed to assume it (NoPermission).
@@ -436,12 +512,16 @@ describe('a denied key', () => {
   })
 
   test('the session of the role before, in a chain', () => {
-    const asker: Asker = {
-      key: { accessKeyId: 'STS.ExampleKeyId', accessKeySecret: 'ExampleSecret', securityToken: 'ExampleToken' },
+    const caller: Caller = {
+      key: {
+        accessKeyId: 'STS.ExampleKeyId',
+        accessKeySecret: 'ExampleSecret',
+        securityToken: 'ExampleToken',
+      },
       arn: 'acs:ram::1234567890123456:role/hub/session-1',
     }
     const refused = stsError('NoPermission', 'No permission perform sts:AssumeRole on this Role. Maybe ...')
-    const failure = new RoleNotAssumed('acs:ram::7777:role/spoke', 2, 3, asker, refused)
+    const failure = new AssumeRoleError('acs:ram::7777:role/spoke', 2, 3, caller, refused)
     expect(explain(failure, situation(OIDC)).message).toMatchInlineSnapshot(`
      "Could not assume role 2 of 3, acs:ram::7777:role/spoke: the role does not trust the caller, or the caller is not allowed to assume it (NoPermission).
 
@@ -491,7 +571,10 @@ describe('a denied key', () => {
   })
 
   test("a root account's key, by STS's words or by GetCallerIdentity", () => {
-    const byWords = explain(byKey(stsError('NoPermission', 'Roles may not be assumed by root accounts.')), situation(KEY)).message
+    const byWords = explain(
+      byKey(stsError('NoPermission', 'Roles may not be assumed by root accounts.')),
+      situation(KEY),
+    ).message
     expect(byWords).toMatchInlineSnapshot(`
      "Could not assume acs:ram::1234567890123456:role/deploy: the access key is the root account's, which may not assume roles (NoPermission).
 
@@ -539,7 +622,10 @@ describe('a denied key', () => {
        RequestId  4B2C6D1E-0001"
     `)
     const root = { arn: 'acs:ram::1234567890123456:root', accountId: '1234567890123456' }
-    const byIdentity = explain(byKey(stsError('NoPermission', NOT_AUTHORIZED)), situation(KEY, { caller: root })).message
+    const byIdentity = explain(
+      byKey(stsError('NoPermission', NOT_AUTHORIZED)),
+      situation(KEY, { caller: root }),
+    ).message
     expect(byIdentity).toContain("the access key is the root account's")
     expect(byIdentity).not.toContain('user/')
   })
@@ -552,12 +638,14 @@ describe('a denied key', () => {
   })
 
   test('an external ID of the last role is part of the trust policy, a source identity of both sides', () => {
-    const refused = stsError('NoPermission', NOT_AUTHORIZED, { accessDeniedDetail: detail({ authAction: 'sts:SetSourceIdentity' }) })
+    const refused = stsError('NoPermission', NOT_AUTHORIZED, {
+      accessDeniedDetail: detail({ authAction: 'sts:SetSourceIdentity' }),
+    })
     const given = { ...KEY, 'role-external-id': 'ticket-7' }
     const { message } = explain(byKey(refused), situation(given, { caller: user }))
     expect(message).toContain('"sts:ExternalId": "ticket-7"')
     expect(message.match(/"sts:SetSourceIdentity"/g)).toHaveLength(2)
-    const earlier = new RoleNotAssumed(ROLE, 1, 2, OWN_KEY, refused)
+    const earlier = new AssumeRoleError(ROLE, 1, 2, OWN_KEY, refused)
     expect(explain(earlier, situation(given, { caller: user })).message).not.toContain('ticket-7')
   })
 
@@ -566,9 +654,18 @@ describe('a denied key', () => {
       { noPermissionType: 'ExplicitDeny', policyType: 'AssumeRolePolicy' },
       "a statement with `Deny` forbids it in the role's trust policy. No `Allow` helps",
     ],
-    [{ noPermissionType: 'ImplicitDeny', policyType: 'ControlPolicy' }, 'nothing allows it in a control policy of the resource directory.'],
-    [{ noPermissionType: undefined, policyType: 'New Policy' }, 'RAM user 201234567890 of the account 1234567890123456 by New Policy.'],
-    [{ noPermissionType: undefined, policyType: undefined, authPrincipalType: 'constructor' }, 'denied to constructor 201234567890'],
+    [
+      { noPermissionType: 'ImplicitDeny', policyType: 'ControlPolicy' },
+      'nothing allows it in a control policy of the resource directory.',
+    ],
+    [
+      { noPermissionType: undefined, policyType: 'New Policy' },
+      'RAM user 201234567890 of the account 1234567890123456 by New Policy.',
+    ],
+    [
+      { noPermissionType: undefined, policyType: undefined, authPrincipalType: 'constructor' },
+      'denied to constructor 201234567890',
+    ],
   ])('AccessDeniedDetail in words: %j', (more, words) => {
     const refused = stsError('NoPermission', NOT_AUTHORIZED, { accessDeniedDetail: detail(more) })
     expect(explain(byKey(refused), situation(KEY)).message).toContain(words)
@@ -586,15 +683,21 @@ describe('a denied key', () => {
     expect(wantsCaller(byKey(denied))).toBe(true)
     expect(wantsCaller(byKey(stsError('InvalidAccessKeyId.NotFound', '')))).toBe(false)
     expect(wantsCaller(byToken(denied))).toBe(false)
-    expect(wantsCaller(new RoleNotAssumed(ROLE, 2, 2, { ...OWN_KEY, arn: 'acs:ram::1:role/a/b' }, denied))).toBe(false)
+    expect(
+      wantsCaller(new AssumeRoleError(ROLE, 2, 2, { ...OWN_KEY, arn: 'acs:ram::1:role/a/b' }, denied)),
+    ).toBe(false)
     expect(wantsCaller(denied)).toBe(false)
   })
 })
 
 describe('a key that STS does not take', () => {
   test('a disabled one', () => {
-    expect(explain(byKey(stsError('InvalidAccessKeyId.Inactive', 'Specified access key is disabled.')), situation(KEY)).message)
-      .toMatchInlineSnapshot(`
+    expect(
+      explain(
+        byKey(stsError('InvalidAccessKeyId.Inactive', 'Specified access key is disabled.')),
+        situation(KEY),
+      ).message,
+    ).toMatchInlineSnapshot(`
      "Could not assume acs:ram::1234567890123456:role/deploy: the access key is disabled (InvalidAccessKeyId.Inactive).
 
      STS said: Specified access key is disabled.
@@ -615,14 +718,25 @@ describe('a key that STS does not take', () => {
   })
 
   test('ID and secret exchanged', () => {
-    const exchanged = { ...KEY, 'access-key-id': KEY['access-key-secret'], 'access-key-secret': KEY['access-key-id'] }
-    const { message } = explain(byKey(stsError('InvalidAccessKeyId.NotFound', 'Specified access key is not found.')), situation(exchanged))
+    const exchanged = {
+      ...KEY,
+      'access-key-id': KEY['access-key-secret'],
+      'access-key-secret': KEY['access-key-id'],
+    }
+    const { message } = explain(
+      byKey(stsError('InvalidAccessKeyId.NotFound', 'Specified access key is not found.')),
+      situation(exchanged),
+    )
     expect(message).toContain('the two seem to have been exchanged')
-    for (const secret of [KEY['access-key-id'], KEY['access-key-secret']]) expect(message).not.toContain(secret)
+    for (const secret of [KEY['access-key-id'], KEY['access-key-secret']])
+      expect(message).not.toContain(secret)
   })
 
   test("an ID that is not Alibaba Cloud's", () => {
-    const { message } = explain(byKey(stsError('InvalidAccessKeyId.NotFound', 'x')), situation({ ...KEY, 'access-key-id': 'AKIAEXAMPLE' }))
+    const { message } = explain(
+      byKey(stsError('InvalidAccessKeyId.NotFound', 'x')),
+      situation({ ...KEY, 'access-key-id': 'AKIAEXAMPLE' }),
+    )
     expect(message).toContain("does not look like one of Alibaba Cloud's")
     expect(message).not.toContain('AKIAEXAMPLE')
   })
@@ -650,8 +764,14 @@ describe('a key that STS does not take', () => {
   })
 
   test('a temporary one handed on without a role', () => {
-    const given = { 'access-key-id': 'STS.ExampleKeyId', 'access-key-secret': 'ExampleSecret', 'security-token': 'ExampleToken' }
-    const refused = stsError('InvalidSecurityToken.Expired', 'Specified SecurityToken is expired.', { call: 'GetCallerIdentity' })
+    const given = {
+      'access-key-id': 'STS.ExampleKeyId',
+      'access-key-secret': 'ExampleSecret',
+      'security-token': 'ExampleToken',
+    }
+    const refused = stsError('InvalidSecurityToken.Expired', 'Specified SecurityToken is expired.', {
+      call: 'GetCallerIdentity',
+    })
     const { message } = explain(refused, situation(given))
     expect(message.split('\n')[0]).toBe(
       'Could not get credentials: the session that the key belongs to has ended (InvalidSecurityToken.Expired).',
@@ -662,8 +782,12 @@ describe('a key that STS does not take', () => {
 
 describe('values that STS does not take', () => {
   test('the duration', () => {
-    const refused = stsError('InvalidParameter.DurationSeconds', 'The Min/Max value of DurationSeconds is 15min/1hr.')
-    expect(explain(byKey(refused), situation({ ...KEY, 'role-duration-seconds': '7200' })).message).toMatchInlineSnapshot(`
+    const refused = stsError(
+      'InvalidParameter.DurationSeconds',
+      'The Min/Max value of DurationSeconds is 15min/1hr.',
+    )
+    expect(explain(byKey(refused), situation({ ...KEY, 'role-duration-seconds': '7200' })).message)
+      .toMatchInlineSnapshot(`
      "Could not assume acs:ram::1234567890123456:role/deploy: the role does not allow a session this long (InvalidParameter.DurationSeconds).
 
      STS said: The Min/Max value of DurationSeconds is 15min/1hr.
@@ -689,7 +813,9 @@ describe('values that STS does not take', () => {
     [-3_600_000, "this machine's clock is 1 h ahead"],
     [400, "this machine's clock is right"],
   ])('the clock, %d ms off', (clockSkewMs, words) => {
-    expect(explain(byKey(stsError('InvalidTimeStamp.Expired', 'x', { clockSkewMs })), situation(KEY)).message).toContain(words)
+    expect(
+      explain(byKey(stsError('InvalidTimeStamp.Expired', 'x', { clockSkewMs })), situation(KEY)).message,
+    ).toContain(words)
   })
 
   test.each([
@@ -711,7 +837,9 @@ describe('values that STS does not take', () => {
   })
 
   test('an unknown code', () => {
-    const refused = stsError('Brand.New', 'Something happened.', { recommend: 'https://api.aliyun.com/troubleshoot?q=Brand.New' })
+    const refused = stsError('Brand.New', 'Something happened.', {
+      recommend: 'https://api.aliyun.com/troubleshoot?q=Brand.New',
+    })
     expect(explain(byKey(refused), situation(KEY)).message).toMatchInlineSnapshot(`
      "Could not assume acs:ram::1234567890123456:role/deploy: STS refused (Brand.New).
 
@@ -732,7 +860,7 @@ describe('values that STS does not take', () => {
 describe('no OIDC token', () => {
   const noIssuer = byToken(new OidcTokenError('no-issuer', 'no issuer'))
   const told = (env: Readonly<Record<string, string>>, event?: unknown): string =>
-    explain(noIssuer, situation(OIDC, { run: githubRun(env), event })).message
+    explain(noIssuer, situation(OIDC, { run: readRunContext(env), event })).message
   const pullRequest = (head: unknown, base: unknown = { full_name: 'octo-org/octo-repo' }): object => ({
     pull_request: { head: { repo: head }, base: { repo: base } },
   })
@@ -760,13 +888,16 @@ describe('no OIDC token', () => {
   })
 
   test('the permission is missing, or the host is no GitHub', () => {
-    expect(told({ GITHUB_SERVER_URL: 'https://git.example:8443/x' })).toContain('git.example:8443 is not github.com.')
+    expect(told({ GITHUB_SERVER_URL: 'https://git.example:8443/x' })).toContain(
+      'git.example:8443 is not github.com.',
+    )
     expect(told({ GITHUB_SERVER_URL: 'https://octo.ghe.com' })).not.toContain('is not github.com')
     expect(told({})).not.toContain('is not github.com')
   })
 
   test("a fork's pull request", () => {
-    expect(told(PULL_REQUEST, pullRequest({ full_name: 'stranger/octo-repo', fork: true }))).toMatchInlineSnapshot(`
+    expect(told(PULL_REQUEST, pullRequest({ full_name: 'stranger/octo-repo', fork: true })))
+      .toMatchInlineSnapshot(`
      "Could not assume acs:ram::1234567890123456:role/deploy: this run belongs to a pull request from a fork, and GitHub gives those no OIDC token.
 
      What it means:
@@ -783,10 +914,25 @@ describe('no OIDC token', () => {
 
   test.each<[string, Readonly<Record<string, string>>, unknown, boolean]>([
     ['a fork that has been deleted', PULL_REQUEST, pullRequest(null), true],
-    ["a review of a fork's pull request", { ...GITHUB, GITHUB_EVENT_NAME: 'pull_request_review' }, pullRequest({ full_name: 's/r' }), true],
+    [
+      "a review of a fork's pull request",
+      { ...GITHUB, GITHUB_EVENT_NAME: 'pull_request_review' },
+      pullRequest({ full_name: 's/r' }),
+      true,
+    ],
     ['a fork without names', PULL_REQUEST, pullRequest({ fork: true }, {}), true],
-    ['the repository is a fork itself', PULL_REQUEST, pullRequest({ full_name: 'Octo-Org/octo-repo', fork: true }), false],
-    ['pull_request_target', { ...GITHUB, GITHUB_EVENT_NAME: 'pull_request_target' }, pullRequest({ full_name: 's/r' }), false],
+    [
+      'the repository is a fork itself',
+      PULL_REQUEST,
+      pullRequest({ full_name: 'Octo-Org/octo-repo', fork: true }),
+      false,
+    ],
+    [
+      'pull_request_target',
+      { ...GITHUB, GITHUB_EVENT_NAME: 'pull_request_target' },
+      pullRequest({ full_name: 's/r' }),
+      false,
+    ],
     ['another event', GITHUB, pullRequest({ full_name: 's/r' }), false],
     ['no event', PULL_REQUEST, undefined, false],
     ['a nonsense event', PULL_REQUEST, { pull_request: 'x' }, false],
@@ -812,7 +958,8 @@ describe('no OIDC token', () => {
   })
 
   test('a runner without an issuer', () => {
-    expect(told({ GITEA_ACTIONS: 'true', GITHUB_SERVER_URL: 'https://gitea.example' })).toMatchInlineSnapshot(`
+    expect(told({ GITEA_ACTIONS: 'true', GITHUB_SERVER_URL: 'https://gitea.example' }))
+      .toMatchInlineSnapshot(`
      "Could not assume acs:ram::1234567890123456:role/deploy: the runner is not GitHub's own (it works for gitea.example) and has no OIDC issuer.
 
      What it means:
@@ -830,7 +977,11 @@ describe('no OIDC token', () => {
     [403, 'does not let it have a token'],
     [400, 'does not take the request as it is'],
   ])('the issuer refuses with %d', (status, words) => {
-    const error = new OidcTokenError('refused', `The OIDC issuer i.example refused to issue a token (status ${status})`, { status })
+    const error = new OidcTokenError(
+      'refused',
+      `The OIDC issuer i.example refused to issue a token (status ${status})`,
+      { status },
+    )
     const { message } = explain(byToken(error), situation(OIDC))
     expect(message).toContain(`(status ${status})`)
     expect(message).toContain(words)
@@ -838,7 +989,8 @@ describe('no OIDC token', () => {
 
   test('the token file', () => {
     const error = new OidcTokenError('file', 'oidc-token-file: /run/token cannot be read (ENOENT)')
-    expect(explain(byToken(error), situation({ ...OIDC, 'oidc-token-file': '/run/token' })).message).toMatchInlineSnapshot(`
+    expect(explain(byToken(error), situation({ ...OIDC, 'oidc-token-file': '/run/token' })).message)
+      .toMatchInlineSnapshot(`
      "Could not assume acs:ram::1234567890123456:role/deploy: the token file /run/token cannot be read (ENOENT).
 
      What to do:
@@ -858,7 +1010,10 @@ describe('no usable answer', () => {
     proxy?: string,
   ): string => {
     const { endpoint } = inputs(given)
-    return explain(byToken(new TransportError(fault, host ?? endpoint.host, message, { proxy })), situation(given)).message
+    return explain(
+      byToken(new TransportError(fault, host ?? endpoint.host, message, { proxy })),
+      situation(given),
+    ).message
   }
   const GLOBAL = { 'role-to-assume': ROLE, 'oidc-provider-arn': PROVIDER }
 
@@ -892,7 +1047,8 @@ describe('no usable answer', () => {
   })
 
   test('the proxy refuses', () => {
-    expect(told('proxy', 'the proxy wants authentication (407)', OIDC, undefined, 'proxy.example:3128')).toMatchInlineSnapshot(`
+    expect(told('proxy', 'the proxy wants authentication (407)', OIDC, undefined, 'proxy.example:3128'))
+      .toMatchInlineSnapshot(`
      "Could not assume acs:ram::1234567890123456:role/deploy: the proxy proxy.example:3128 wants a user and a password.
 
      What happened: sts.cn-hangzhou.aliyuncs.com (by the proxy proxy.example:3128): the proxy wants authentication (407)
@@ -910,27 +1066,38 @@ describe('no usable answer', () => {
     expect(told('unreachable', 'no such host name (ENOTFOUND)', { ...OIDC, region: 'cn-hangzho' })).toContain(
       'follows from `region` (cn-hangzho)',
     )
-    expect(told('unreachable', 'x', { ...OIDC, 'sts-endpoint': 'sts.example' })).toContain('follows from `sts-endpoint`')
-    expect(told('unreachable', 'x', { ...OIDC, 'sts-endpoint': 'sts-vpc.cn-hangzhou.aliyuncs.com' })).toContain(
-      'inside a VPC of its region only',
+    expect(told('unreachable', 'x', { ...OIDC, 'sts-endpoint': 'sts.example' })).toContain(
+      'follows from `sts-endpoint`',
     )
+    expect(
+      told('unreachable', 'x', { ...OIDC, 'sts-endpoint': 'sts-vpc.cn-hangzhou.aliyuncs.com' }),
+    ).toContain('inside a VPC of its region only')
     expect(told('unreachable', 'x', OIDC, 'issuer.example')).not.toMatch(/sts-endpoint|`region`/)
-    expect(told('unreachable', 'x', OIDC, undefined, 'proxy.example:3128')).toContain('The proxy proxy.example:3128 cannot be reached')
+    expect(told('unreachable', 'x', OIDC, undefined, 'proxy.example:3128')).toContain(
+      'The proxy proxy.example:3128 cannot be reached',
+    )
   })
 
-  test.each(['unreachable', 'timeout', 'broken', 'status'] as const)('the global host from abroad: %s', (fault) => {
-    expect(told(fault, 'x', GLOBAL)).toContain('sts.aliyuncs.com lies in mainland China')
-    expect(told(fault, 'x')).not.toContain('mainland China')
-  })
+  test.each(['unreachable', 'timeout', 'broken', 'status'] as const)(
+    'the global host from abroad: %s',
+    (fault) => {
+      expect(told(fault, 'x', GLOBAL)).toContain('sts.aliyuncs.com lies in mainland China')
+      expect(told(fault, 'x')).not.toContain('mainland China')
+    },
+  )
 
   test('an answer of something else', () => {
     expect(told('redirect', 'AssumeRole: a redirect (307)')).toContain('answered with a redirect')
-    expect(told('nonsense', 'AssumeRole: status 200 with a body that is not JSON')).toContain("a proxy's log-in or blocking page")
+    expect(told('nonsense', 'AssumeRole: status 200 with a body that is not JSON')).toContain(
+      "a proxy's log-in or blocking page",
+    )
   })
 
   test('given up for time', () => {
     const cause = new TransportError('timeout', 'sts.aliyuncs.com', 'no answer within 10.0 s')
-    const failure = byToken(new GaveUp('AssumeRoleWithOIDC', 4, 51_240, 'deadline', 'time', cause))
+    const failure = byToken(
+      new RetriesExhaustedError('AssumeRoleWithOIDC', 4, 51_240, 'deadline', 'time', cause),
+    )
     expect(explain(failure, situation(GLOBAL)).message).toMatchInlineSnapshot(`
      "Could not assume acs:ram::1234567890123456:role/deploy: sts.aliyuncs.com did not answer in time, after 4 attempts in 51.2 s.
 
@@ -950,7 +1117,7 @@ describe('no usable answer', () => {
 
   test('given up for attempts', () => {
     const failure = byKey(
-      new GaveUp(
+      new RetriesExhaustedError(
         'AssumeRole',
         5,
         12_345,
@@ -980,16 +1147,25 @@ describe('no usable answer', () => {
   })
 
   test('without a role, and of one attempt', () => {
-    const cause = new TransportError('status', '100.100.100.200', 'the metadata service answered with status 503')
-    const failure = new GaveUp('metadata request', 1, 80, 'attempts', 'attempts', cause)
-    const [first] = explain(failure, situation({ 'credential-source': 'ecs-ram-role', 'role-to-assume': ROLE })).message.split('\n')
-    expect(first).toBe('Could not get credentials: 100.100.100.200 is too busy or has a fault of its own, after 1 attempt in 0.1 s.')
+    const cause = new TransportError(
+      'status',
+      '100.100.100.200',
+      'the metadata service answered with status 503',
+    )
+    const failure = new RetriesExhaustedError('metadata request', 1, 80, 'attempts', 'attempts', cause)
+    const [first] = explain(
+      failure,
+      situation({ 'credential-source': 'ecs-ram-role', 'role-to-assume': ROLE }),
+    ).message.split('\n')
+    expect(first).toBe(
+      'Could not get credentials: 100.100.100.200 is too busy or has a fault of its own, after 1 attempt in 0.1 s.',
+    )
   })
 })
 
 describe('errors of other kinds', () => {
   test('keep their message', () => {
-    const faults = new InputFaults(['region: got "x". Accepted: y.', 'profile: got "z". Accepted: w.'])
+    const faults = new InputError(['region: got "x". Accepted: y.', 'profile: got "z". Accepted: w.'])
     expect(explain(faults, situation(OIDC)).message).toBe(faults.message)
     expect(explain(faults, situation(OIDC)).summary).toBe(`\`\`\`text\n${faults.message}\n\`\`\`\n`)
     expect(explain('a string', situation(OIDC)).message).toBe('a string')
@@ -1004,7 +1180,9 @@ describe('errors of other kinds', () => {
   )
 
   test('name the role that they kept from being assumed', () => {
-    expect(explain(byToken(new Error('It broke.')), situation(OIDC)).message).toBe(`Could not assume ${ROLE}: It broke.`)
+    expect(explain(byToken(new Error('It broke.')), situation(OIDC)).message).toBe(
+      `Could not assume ${ROLE}: It broke.`,
+    )
   })
 
   test('cannot give the runner a command, nor the summary markup', () => {
@@ -1012,7 +1190,9 @@ describe('errors of other kinds', () => {
       new Error('x\n::set-env name=a::b\r\n  ::stop-commands::x\n##[command]\u0007\n```\n<img>'),
       situation(OIDC),
     )
-    expect(message).toBe('x\n\\u{3a}:set-env name=a::b\n  \\u{3a}:stop-commands::x\n##\\u005bcommand]\\u{7}\n```\n<img>')
+    expect(message).toBe(
+      'x\n\\u{3a}:set-env name=a::b\n  \\u{3a}:stop-commands::x\n##\\u005bcommand]\\u{7}\n```\n<img>',
+    )
     expect(summary.startsWith('````text\n')).toBe(true)
     expect(summary.endsWith('\n````\n')).toBe(true)
   })

@@ -1,16 +1,36 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { INPUT_NAMES, InputFaults, parseInputs, SECRET_INPUTS, type InputContext, type InputName, type Inputs } from '../src/inputs.js'
+import {
+  INPUT_NAMES,
+  InputError,
+  parseInputs,
+  SECRET_INPUTS,
+  type InputContext,
+  type InputName,
+  type Inputs,
+} from '../src/inputs/inputs.js'
 
 type Given = Partial<Record<InputName, string>>
 
-const CONTEXT: InputContext = { defaultSessionName: 'GitHubActions-o-r-1', environmentKey: undefined, otherFaults: [] }
-const ENVIRONMENT_KEY = { accessKeyId: 'LTAIenv', accessKeySecret: 'env secret'.replace(' ', '+'), securityToken: undefined }
+const CONTEXT: InputContext = {
+  defaultSessionName: 'GitHubActions-o-r-1',
+  environmentKey: undefined,
+  otherFaults: [],
+}
+const ENVIRONMENT_KEY = {
+  accessKeyId: 'LTAIenv',
+  accessKeySecret: 'env secret'.replace(' ', '+'),
+  securityToken: undefined,
+}
 const ROLE = 'acs:ram::1234567890123456:role/deploy'
 const PROVIDER = 'acs:ram::1234567890123456:oidc-provider/github'
 const BY_KEY: Given = { 'access-key-id': 'LTAIid', 'access-key-secret': 'secret', 'role-to-assume': ROLE }
 const BY_OIDC: Given = { 'oidc-provider-arn': PROVIDER, 'role-to-assume': ROLE }
-const HANDED_ON: Given = { 'access-key-id': 'STS.id', 'access-key-secret': 'secret', 'security-token': 'CAIStoken' }
+const HANDED_ON: Given = {
+  'access-key-id': 'STS.id',
+  'access-key-secret': 'secret',
+  'security-token': 'CAIStoken',
+}
 
 function parse(given: Given, context: Partial<InputContext> = {}): Inputs {
   return parseInputs((name) => given[name], { ...CONTEXT, ...context })
@@ -22,7 +42,7 @@ function faultsOf(given: Given, context: Partial<InputContext> = {}): readonly s
     parse(given, context)
     return []
   } catch (failure) {
-    if (failure instanceof InputFaults) return failure.faults
+    if (failure instanceof InputError) return failure.faults
     throw failure
   }
 }
@@ -30,7 +50,10 @@ function faultsOf(given: Given, context: Partial<InputContext> = {}): readonly s
 describe('absence', () => {
   test('a key and a role are enough; everything else has its default', () => {
     expect(parse(BY_KEY)).toEqual({
-      source: { kind: 'access-key', key: { accessKeyId: 'LTAIid', accessKeySecret: 'secret', securityToken: undefined } },
+      source: {
+        kind: 'access-key',
+        key: { accessKeyId: 'LTAIid', accessKeySecret: 'secret', securityToken: undefined },
+      },
       roles: [ROLE],
       session: {
         durationSeconds: 3600,
@@ -52,7 +75,12 @@ describe('absence', () => {
       cleanup: true,
       warnings: [],
     })
-    expect(parse(BY_OIDC).source).toEqual({ kind: 'oidc', providerArn: PROVIDER, audience: 'sts.aliyuncs.com', tokenFile: undefined })
+    expect(parse(BY_OIDC).source).toEqual({
+      kind: 'oidc',
+      providerArn: PROVIDER,
+      audience: 'sts.aliyuncs.com',
+      tokenFile: undefined,
+    })
   })
 
   test.each(['', ' ', '\n', '\t \r\n', '\u00a0', '\ufeff'])('%j is no input', (blank) => {
@@ -62,7 +90,8 @@ describe('absence', () => {
   })
 
   test('values are trimmed, since pasted keys carry newlines', () => {
-    const padded = (given: Given): Given => Object.fromEntries(Object.entries(given).map(([name, value]) => [name, ` \t${value}\r\n`]))
+    const padded = (given: Given): Given =>
+      Object.fromEntries(Object.entries(given).map(([name, value]) => [name, ` \t${value}\r\n`]))
     const given: Given = {
       ...HANDED_ON,
       'role-to-assume': ROLE,
@@ -75,7 +104,9 @@ describe('absence', () => {
   })
 
   test('without a source: one fault that says what to give', () => {
-    expect(faultsOf({})).toEqual([expect.stringMatching(/^credential-source: no source is given\. Accepted: oidc-provider-arn/)])
+    expect(faultsOf({})).toEqual([
+      expect.stringMatching(/^credential-source: no source is given\. Accepted: oidc-provider-arn/),
+    ])
   })
 })
 
@@ -122,7 +153,9 @@ describe('the source', () => {
       expect.stringMatching(/^role-to-assume: nothing given\. Accepted: the ARN of the role/),
     ])
     expect(faultsOf({ ...BY_OIDC, 'oidc-provider-arn': 'github' })).toEqual([
-      expect.stringMatching(/^oidc-provider-arn: got "github"\. Accepted: acs:ram::<account ID>:oidc-provider\//),
+      expect.stringMatching(
+        /^oidc-provider-arn: got "github"\. Accepted: acs:ram::<account ID>:oidc-provider\//,
+      ),
     ])
     expect(parse({ ...BY_OIDC, audience: 'x', 'oidc-token-file': 'a b/token' }).source).toEqual({
       kind: 'oidc',
@@ -134,7 +167,9 @@ describe('the source', () => {
 
   test('a key is its ID and its secret', () => {
     expect(faultsOf({ ...BY_KEY, 'access-key-secret': '' })).toEqual([
-      expect.stringMatching(/^access-key-secret: nothing given\. .*A secret that does not exist arrives as an empty input\.$/),
+      expect.stringMatching(
+        /^access-key-secret: nothing given\. .*A secret that does not exist arrives as an empty input\.$/,
+      ),
     ])
     expect(faultsOf({ 'credential-source': 'access-key', 'role-to-assume': ROLE })).toHaveLength(2)
     expect(faultsOf({ 'security-token': 'CAIStoken', 'role-to-assume': ROLE })).toHaveLength(2)
@@ -147,15 +182,22 @@ describe('the source', () => {
     expect(parse(HANDED_ON).roles).toEqual([])
     for (const role of [ROLE, '']) {
       expect(faultsOf({ ...HANDED_ON, 'security-token': '', 'role-to-assume': role })).toEqual([
-        expect.stringMatching(/^access-key-id: a temporary key \(its ID begins with "STS\."\) without its security token/),
+        expect.stringMatching(
+          /^access-key-id: a temporary key \(its ID begins with "STS\."\) without its security token/,
+        ),
       ])
     }
   })
 
   test('environment takes the key that is there, and no other', () => {
     const given: Given = { 'credential-source': 'environment', 'role-to-assume': ROLE }
-    expect(parse(given, { environmentKey: ENVIRONMENT_KEY }).source).toEqual({ kind: 'environment', key: ENVIRONMENT_KEY })
-    expect(faultsOf(given)).toEqual([expect.stringMatching(/^credential-source: the job's environment holds no key\. Accepted: /)])
+    expect(parse(given, { environmentKey: ENVIRONMENT_KEY }).source).toEqual({
+      kind: 'environment',
+      key: ENVIRONMENT_KEY,
+    })
+    expect(faultsOf(given)).toEqual([
+      expect.stringMatching(/^credential-source: the job's environment holds no key\. Accepted: /),
+    ])
     expect(faultsOf({ 'credential-source': 'environment' }, { environmentKey: ENVIRONMENT_KEY })).toEqual([
       expect.stringMatching(/^role-to-assume: nothing given beside a long-lived access key/),
     ])
@@ -175,21 +217,31 @@ describe('the source', () => {
     expect(parse({ 'credential-source': 'ecs-ram-role', 'role-to-assume': ROLE }).roles).toEqual([ROLE])
   })
 
-  test.each(['OIDC', 'ecs', 'key', 'ecs_ram_role', 'environment,oidc'])('credential-source does not know %j', (name) => {
-    expect(faultsOf({ ...BY_KEY, 'credential-source': name })).toEqual([
-      `credential-source: got "${name}". Accepted: oidc, access-key, environment, ecs-ram-role.`,
-    ])
-  })
+  test.each(['OIDC', 'ecs', 'key', 'ecs_ram_role', 'environment,oidc'])(
+    'credential-source does not know %j',
+    (name) => {
+      expect(faultsOf({ ...BY_KEY, 'credential-source': name })).toEqual([
+        `credential-source: got "${name}". Accepted: oidc, access-key, environment, ecs-ram-role.`,
+      ])
+    },
+  )
 
   test('role-chaining: true is environment, with a warning where an OIDC provider is given too', () => {
     const context = { environmentKey: ENVIRONMENT_KEY }
     const chained = parse({ 'role-to-assume': ROLE, 'role-chaining': 'true' }, context)
     expect([chained.source.kind, chained.warnings]).toEqual(['environment', []])
     const beside = parse({ ...BY_OIDC, 'role-chaining': 'True' }, context)
-    expect([beside.source.kind, beside.warnings]).toEqual(['environment', [expect.stringMatching(/oidc-provider-arn is not used/)]])
+    expect([beside.source.kind, beside.warnings]).toEqual([
+      'environment',
+      [expect.stringMatching(/oidc-provider-arn is not used/)],
+    ])
     expect(parse({ ...BY_OIDC, 'role-chaining': 'false' }, context).source.kind).toBe('oidc')
-    expect(parse({ ...BY_OIDC, 'role-chaining': 'true', 'credential-source': 'oidc' }, context).source.kind).toBe('oidc')
-    expect(faultsOf({ ...BY_KEY, 'role-chaining': 'true' }, context)).toEqual([expect.stringMatching(/^role-chaining: true takes/)])
+    expect(
+      parse({ ...BY_OIDC, 'role-chaining': 'true', 'credential-source': 'oidc' }, context).source.kind,
+    ).toBe('oidc')
+    expect(faultsOf({ ...BY_KEY, 'role-chaining': 'true' }, context)).toEqual([
+      expect.stringMatching(/^role-chaining: true takes/),
+    ])
   })
 })
 
@@ -224,25 +276,43 @@ describe('what only a role can use', () => {
       expect.stringMatching(/^role-external-id: given for a role that is assumed by OIDC\./),
       expect.stringMatching(/^source-identity: given where the only role is assumed by OIDC\./),
     ])
-    expect(parse({ ...given, 'role-to-assume': `${ROLE},${ROLE}` }).session).toMatchObject({ externalId: 'id', sourceIdentity: 'me' })
+    expect(parse({ ...given, 'role-to-assume': `${ROLE},${ROLE}` }).session).toMatchObject({
+      externalId: 'id',
+      sourceIdentity: 'me',
+    })
   })
 })
 
 describe('the session', () => {
   test.each(['900', '3600', '43200', '0900'])('role-duration-seconds %s', (seconds) => {
-    expect(parse({ ...BY_KEY, 'role-duration-seconds': seconds }).session.durationSeconds).toBe(Number(seconds))
-    expect(parse({ ...BY_KEY, 'role-session-expiration': seconds }).session.durationSeconds).toBe(Number(seconds))
+    expect(parse({ ...BY_KEY, 'role-duration-seconds': seconds }).session.durationSeconds).toBe(
+      Number(seconds),
+    )
+    expect(parse({ ...BY_KEY, 'role-session-expiration': seconds }).session.durationSeconds).toBe(
+      Number(seconds),
+    )
   })
 
-  test.each(['0', '899', '43201', '-900', '+900', '1e3', '900.0', '1h', '0x384', '９００', '99999999999999999999', '9 00', 'NaN'])(
-    'role-duration-seconds refuses %j',
-    (text) => {
-      const accepted = 'Accepted: a whole number of seconds from 900 to 43200.'
-      for (const name of ['role-duration-seconds', 'role-session-expiration'] as const) {
-        expect(faultsOf({ ...BY_KEY, [name]: text })).toEqual([`${name}: got "${text}". ${accepted}`])
-      }
-    },
-  )
+  test.each([
+    '0',
+    '899',
+    '43201',
+    '-900',
+    '+900',
+    '1e3',
+    '900.0',
+    '1h',
+    '0x384',
+    '９００',
+    '99999999999999999999',
+    '9 00',
+    'NaN',
+  ])('role-duration-seconds refuses %j', (text) => {
+    const accepted = 'Accepted: a whole number of seconds from 900 to 43200.'
+    for (const name of ['role-duration-seconds', 'role-session-expiration'] as const) {
+      expect(faultsOf({ ...BY_KEY, [name]: text })).toEqual([`${name}: got "${text}". ${accepted}`])
+    }
+  })
 
   test('the new name wins over the former one, blank or wrong as that may be', () => {
     const session = (given: Given): number => parse({ ...BY_KEY, ...given }).session.durationSeconds
@@ -267,16 +337,28 @@ describe('the session', () => {
   })
 
   test.each([
-    ['role-external-id', ['ab', 'a'.repeat(1224), 'A9_+=,.@:/-'], ['a', 'a'.repeat(1225), 'a b', 'ä1', 'a;b', 'a\nb']],
-    ['source-identity', ['ab', 'a'.repeat(64), 'A9_+=,.@-'], ['a', 'a'.repeat(65), 'a b', 'acs:ram', 'aliyun:x', 'alibabacloud:x', 'a/b']],
+    [
+      'role-external-id',
+      ['ab', 'a'.repeat(1224), 'A9_+=,.@:/-'],
+      ['a', 'a'.repeat(1225), 'a b', 'ä1', 'a;b', 'a\nb'],
+    ],
+    [
+      'source-identity',
+      ['ab', 'a'.repeat(64), 'A9_+=,.@-'],
+      ['a', 'a'.repeat(65), 'a b', 'acs:ram', 'aliyun:x', 'alibabacloud:x', 'a/b'],
+    ],
   ] as [InputName, string[], string[]][])('%s', (name, accepted, refused) => {
-    for (const value of accepted) expect(Object.values(parse({ ...BY_KEY, [name]: value }).session)).toContain(value)
+    for (const value of accepted)
+      expect(Object.values(parse({ ...BY_KEY, [name]: value }).session)).toContain(value)
     for (const value of refused) {
-      expect(faultsOf({ ...BY_KEY, [name]: value })).toEqual([expect.stringMatching(new RegExp(`^${name}: got ".*Accepted: 2 to `))])
+      expect(faultsOf({ ...BY_KEY, [name]: value })).toEqual([
+        expect.stringMatching(new RegExp(`^${name}: got ".*Accepted: 2 to `)),
+      ])
     }
   })
 
-  const policy = (text: string): string | undefined => parse({ ...BY_KEY, 'inline-session-policy': text }).session.policy
+  const policy = (text: string): string | undefined =>
+    parse({ ...BY_KEY, 'inline-session-policy': text }).session.policy
 
   test.each([
     ['{\n "Version" : "1",\t"Statement":\r\n[ ] }', '{"Version":"1","Statement":[]}'],
@@ -336,10 +418,13 @@ describe('the session', () => {
 describe('region and sts-endpoint', () => {
   const endpoint = (given: Given): string => parse({ ...BY_KEY, ...given }).endpoint.href
 
-  test.each(['cn-hangzhou', 'us-east-1', 'cn-zhangjiakou-na62-a01', 'x', `a${'-1'.repeat(31)}`])('region %j', (region) => {
-    expect(parse({ ...BY_KEY, region }).region).toBe(region)
-    expect(endpoint({ region })).toMatch(/^https:\/\/sts\.([a-z0-9-]+\.)?aliyuncs\.com\/$/)
-  })
+  test.each(['cn-hangzhou', 'us-east-1', 'cn-zhangjiakou-na62-a01', 'x', `a${'-1'.repeat(31)}`])(
+    'region %j',
+    (region) => {
+      expect(parse({ ...BY_KEY, region }).region).toBe(region)
+      expect(endpoint({ region })).toMatch(/^https:\/\/sts\.([a-z0-9-]+\.)?aliyuncs\.com\/$/)
+    },
+  )
 
   test.each([
     'evil.com#',
@@ -365,7 +450,9 @@ describe('region and sts-endpoint', () => {
     '[::1]',
     'cn:80',
   ])('region refuses %j', (region) => {
-    expect(faultsOf({ ...BY_KEY, region })).toEqual([`region: got ${JSON.stringify(region)}. Accepted: a region ID such as cn-hangzhou.`])
+    expect(faultsOf({ ...BY_KEY, region })).toEqual([
+      `region: got ${JSON.stringify(region)}. Accepted: a region ID such as cn-hangzhou.`,
+    ])
   })
 
   test.each([
@@ -471,7 +558,15 @@ describe('region and sts-endpoint', () => {
   })
 
   test('whatever is accepted is called as it is written', () => {
-    const piece = fc.constantFrom(...'abz019.-:/@#?\\%[]_ '.split(''), 'localhost', 'http://', 'https://', '127.0.0.1', 'ß', '\n')
+    const piece = fc.constantFrom(
+      ...'abz019.-:/@#?\\%[]_ '.split(''),
+      'localhost',
+      'http://',
+      'https://',
+      '127.0.0.1',
+      'ß',
+      '\n',
+    )
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
         const text = pieces.join('')
@@ -491,10 +586,14 @@ describe('numbers and booleans', () => {
   test.each([
     ['retry-max-attempts', 'maxAttempts', ['1', '5', '20'], ['0', '21', '1.5', '-1', 'five', '1e1', '']],
     ['timeout-seconds', 'timeoutSeconds', ['1', '3600'], ['0', '3601', '1m', '60s', '']],
-  ] as [InputName, 'maxAttempts' | 'timeoutSeconds', string[], string[]][])('%s', (name, field, accepted, refused) => {
-    for (const value of accepted) expect(parse({ ...BY_KEY, [name]: value })[field]).toBe(Number(value))
-    for (const value of refused) expect(faultsOf({ ...BY_KEY, [name]: value })).toHaveLength(value === '' ? 0 : 1)
-  })
+  ] as [InputName, 'maxAttempts' | 'timeoutSeconds', string[], string[]][])(
+    '%s',
+    (name, field, accepted, refused) => {
+      for (const value of accepted) expect(parse({ ...BY_KEY, [name]: value })[field]).toBe(Number(value))
+      for (const value of refused)
+        expect(faultsOf({ ...BY_KEY, [name]: value })).toHaveLength(value === '' ? 0 : 1)
+    },
+  )
 
   test.each([
     ['export-environment-variables', (inputs: Inputs) => inputs.exportVariables],
@@ -502,19 +601,30 @@ describe('numbers and booleans', () => {
     ['mask-account-id', (inputs: Inputs) => inputs.maskAccountId],
     ['set-current-profile', (inputs: Inputs) => inputs.profile?.setCurrent],
     ['cleanup', (inputs: Inputs) => inputs.cleanup],
-  ] as [InputName, (inputs: Inputs) => boolean | undefined][])("%s is one of YAML's core booleans", (name, field) => {
-    const given: Given = { ...BY_KEY, profile: 'ci', region: 'cn-hangzhou' }
-    for (const value of ['true', 'True', 'TRUE']) expect(field(parse({ ...given, [name]: value }))).toBe(true)
-    for (const value of ['false', 'False', 'FALSE']) expect(field(parse({ ...given, [name]: value }))).toBe(false)
-    for (const value of ['yes', 'no', 'on', 'off', '1', '0', 'tRUE', 'true false', 'y', 'null', 'truе']) {
-      expect(faultsOf({ ...given, [name]: value })).toEqual([`${name}: got "${value}". Accepted: true or false.`])
-    }
-  })
+  ] as [InputName, (inputs: Inputs) => boolean | undefined][])(
+    "%s is one of YAML's core booleans",
+    (name, field) => {
+      const given: Given = { ...BY_KEY, profile: 'ci', region: 'cn-hangzhou' }
+      for (const value of ['true', 'True', 'TRUE'])
+        expect(field(parse({ ...given, [name]: value }))).toBe(true)
+      for (const value of ['false', 'False', 'FALSE'])
+        expect(field(parse({ ...given, [name]: value }))).toBe(false)
+      for (const value of ['yes', 'no', 'on', 'off', '1', '0', 'tRUE', 'true false', 'y', 'null', 'truе']) {
+        expect(faultsOf({ ...given, [name]: value })).toEqual([
+          `${name}: got "${value}". Accepted: true or false.`,
+        ])
+      }
+    },
+  )
 })
 
 describe('what is handed on', () => {
   test('export-for is a list without repetitions', () => {
-    expect(parse({ ...BY_KEY, 'export-for': 'packer, oss\nserverless-devs oss' }).exportFor).toEqual(['oss', 'packer', 'serverless-devs'])
+    expect(parse({ ...BY_KEY, 'export-for': 'packer, oss\nserverless-devs oss' }).exportFor).toEqual([
+      'oss',
+      'packer',
+      'serverless-devs',
+    ])
     expect(faultsOf({ ...BY_KEY, 'export-for': 'OSS terraform' })).toEqual([
       'export-for: got "OSS". Accepted: oss, packer, serverless-devs, one or several.',
       'export-for: got "terraform". Accepted: oss, packer, serverless-devs, one or several.',
@@ -526,10 +636,19 @@ describe('what is handed on', () => {
 
   test('a profile has a name on one line, and a region', () => {
     const given = { ...BY_KEY, region: 'cn-hangzhou' }
-    expect(parse({ ...given, profile: 'späße & "<' }).profile).toEqual({ name: 'späße & "<', setCurrent: true })
-    expect(parse({ ...given, profile: 'x', 'set-current-profile': 'false' }).profile).toEqual({ name: 'x', setCurrent: false })
-    for (const name of ['a\nb', 'a\u0000b', 'a\u007fb', 'a\u0085b']) expect(faultsOf({ ...given, profile: name })).toHaveLength(1)
-    expect(faultsOf({ ...BY_KEY, profile: 'ci' })).toEqual([expect.stringMatching(/^region: nothing given\..*refuses a profile without/)])
+    expect(parse({ ...given, profile: 'späße & "<' }).profile).toEqual({
+      name: 'späße & "<',
+      setCurrent: true,
+    })
+    expect(parse({ ...given, profile: 'x', 'set-current-profile': 'false' }).profile).toEqual({
+      name: 'x',
+      setCurrent: false,
+    })
+    for (const name of ['a\nb', 'a\u0000b', 'a\u007fb', 'a\u0085b'])
+      expect(faultsOf({ ...given, profile: name })).toHaveLength(1)
+    expect(faultsOf({ ...BY_KEY, profile: 'ci' })).toEqual([
+      expect.stringMatching(/^region: nothing given\..*refuses a profile without/),
+    ])
   })
 
   test('allowed-account-ids is a list of digits, and never one that allows everything by mistake', () => {
@@ -564,9 +683,13 @@ describe('faults', () => {
       'role-chaining': 'x',
     }
     const faults = faultsOf(wrong, { otherFaults: ['HTTPS_PROXY: wrong'] })
-    expect(faults.map((fault) => fault.slice(0, fault.indexOf(':'))).sort()).toEqual([...Object.keys(wrong), 'HTTPS_PROXY'].sort())
-    expect(new InputFaults(faults).message).toBe(`${faults.length} inputs need a change:\n- ${faults.join('\n- ')}`)
-    expect(new InputFaults(faults.slice(0, 1)).message).toBe(faults[0])
+    expect(faults.map((fault) => fault.slice(0, fault.indexOf(':'))).sort()).toEqual(
+      [...Object.keys(wrong), 'HTTPS_PROXY'].sort(),
+    )
+    expect(new InputError(faults).message).toBe(
+      `${faults.length} inputs need a change:\n- ${faults.join('\n- ')}`,
+    )
+    expect(new InputError(faults.slice(0, 1)).message).toBe(faults[0])
   })
 
   test('are short and on one line, whatever was given', () => {
@@ -575,7 +698,11 @@ describe('faults', () => {
     expect(fault).not.toContain('\n')
   })
 
-  const SECRETS = ['LTAI5tNobodyMaySeeThisId', 'NobodyMaySeeThisSecret/+="', `CAIS${'NobodyMaySeeThisToken'.repeat(30)}+/=`]
+  const SECRETS = [
+    'LTAI5tNobodyMaySeeThisId',
+    'NobodyMaySeeThisSecret/+="',
+    `CAIS${'NobodyMaySeeThisToken'.repeat(30)}+/=`,
+  ]
   const rotations = [
     [0, 1, 2],
     [0, 2, 1],
@@ -585,21 +712,26 @@ describe('faults', () => {
     [2, 1, 0],
   ]
 
-  test.each(rotations)('show no secret, in whichever of the three inputs it was pasted (%d, %d, %d)', (...order) => {
-    const pasted = Object.fromEntries(SECRET_INPUTS.map((name, index) => [name, SECRETS[order[index] ?? 0]]))
-    const everywhere = INPUT_NAMES.filter((name) => !(SECRET_INPUTS as readonly string[]).includes(name))
-    const attempts: Given[] = [
-      { ...pasted },
-      ...SECRET_INPUTS.map((name) => ({ ...pasted, [name]: undefined })),
-      ...SECRET_INPUTS.map((name) => ({ ...pasted, [name]: `${pasted[name] ?? ''} x` })),
-      { ...pasted, 'access-key-id': SECRETS.join('\n') },
-      // The same value in another input too: it is shown there as little.
-      ...everywhere.flatMap((name) => SECRETS.map((secret) => ({ ...pasted, [name]: secret }))),
-    ]
-    for (const given of attempts) {
-      const told = faultsOf({ ...given, cleanup: 'x' }).join('\n')
-      expect(told).not.toBe('')
-      expect(told).not.toMatch(/Nobody/)
-    }
-  })
+  test.each(rotations)(
+    'show no secret, in whichever of the three inputs it was pasted (%d, %d, %d)',
+    (...order) => {
+      const pasted = Object.fromEntries(
+        SECRET_INPUTS.map((name, index) => [name, SECRETS[order[index] ?? 0]]),
+      )
+      const everywhere = INPUT_NAMES.filter((name) => !(SECRET_INPUTS as readonly string[]).includes(name))
+      const attempts: Given[] = [
+        { ...pasted },
+        ...SECRET_INPUTS.map((name) => ({ ...pasted, [name]: undefined })),
+        ...SECRET_INPUTS.map((name) => ({ ...pasted, [name]: `${pasted[name] ?? ''} x` })),
+        { ...pasted, 'access-key-id': SECRETS.join('\n') },
+        // The same value in another input too: it is shown there as little.
+        ...everywhere.flatMap((name) => SECRETS.map((secret) => ({ ...pasted, [name]: secret }))),
+      ]
+      for (const given of attempts) {
+        const told = faultsOf({ ...given, cleanup: 'x' }).join('\n')
+        expect(told).not.toBe('')
+        expect(told).not.toMatch(/Nobody/)
+      }
+    },
+  )
 })

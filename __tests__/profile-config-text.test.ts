@@ -2,10 +2,10 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { setCurrent } from '../src/profile/config-edit.js'
 import { fieldsOf, parseConfig } from '../src/profile/config-text.js'
-import { ProfileError } from '../src/profile/error.js'
+import { ProfileError } from '../src/profile/profile-error.js'
 import { install, takeBack } from '../src/profile/layers.js'
-import { EMPTY_RECORD } from '../src/profile/record.js'
-import { brokenFile, bytes, configFile, profileName, profileOf } from './profile-arbitraries.js'
+import { EMPTY_UNDO_LOG } from '../src/profile/undo-log.js'
+import { brokenFile, bytes, configFile, profileName, profileOf } from './support/profile-arbitraries.js'
 
 const entry = (fields: string) => `{"current":"a","profiles":[{"name":"a",${fields}}]}`
 
@@ -13,7 +13,9 @@ const entry = (fields: string) => `{"current":"a","profiles":[{"name":"a",${fiel
 function faultOf(text: string): string | undefined {
   try {
     const { refusal } = parseConfig(text, '/h/config.json')
-    return refusal === undefined ? undefined : `line ${text.slice(0, refusal.offset).split('\n').length}: ${refusal.reason}`
+    return refusal === undefined
+      ? undefined
+      : `line ${text.slice(0, refusal.offset).split('\n').length}: ${refusal.reason}`
   } catch (error) {
     if (error instanceof ProfileError) return error.message
     throw error
@@ -76,11 +78,21 @@ describe('what the aliyun CLI makes of a file', () => {
     ['{"current": "a", "current": "b", "profiles": [{"name": "b"}]}', 'b', ['b']],
     ['{"current": "b", "current": null, "profiles": [{"name": "b"}]}', 'b', ['b']],
     ['{"current": "a", "Current": "b", "profiles": [{"name": "c", "name": "b", "NAME": null}]}', 'b', ['b']],
-    ['{"profiles": [{"name": "x"}, {"name": "y"}], "Profile\xc5\xbf": [{"name": "default"}, {}]}', 'default', ['default', 'y']],
+    [
+      '{"profiles": [{"name": "x"}, {"name": "y"}], "Profile\xc5\xbf": [{"name": "default"}, {}]}',
+      'default',
+      ['default', 'y'],
+    ],
     ['{"profiles": null, "current": "", "profiles": [{}]}', '', ['']],
     ['{"current": "h\\u00f6me", "profiles": [{"name": "h\xc3\xb6me"}]}', 'höme', ['höme']],
     ['{"current": "\\ud800", "profiles": [{"name": "\xff"}]}', '\ufffd', ['\ufffd']],
-    [entry('"sts_expiration": 9007199254740993, "retry_count": -0, "newer": 1e999, "auto_plugin_install": null'), 'a', ['a']],
+    [
+      entry(
+        '"sts_expiration": 9007199254740993, "retry_count": -0, "newer": 1e999, "auto_plugin_install": null',
+      ),
+      'a',
+      ['a'],
+    ],
     [entry(`"newer": ${'['.repeat(9_997)}${']'.repeat(9_997)}`), 'a', ['a']],
   ])('accepted: %.60j', (text, current, names) => {
     expect(faultOf(text)).toBeUndefined()
@@ -99,7 +111,11 @@ describe('what the aliyun CLI makes of a file', () => {
     const text = entry('"access_key_id":"1","Access_Key_ID":"2","access_key_id":null,"region_id":"\\u0063n"')
     const config = parseConfig(text, '/h/config.json')
     const fields = config.entries[0] === undefined ? undefined : fieldsOf(text, config.entries[0])
-    expect([fields?.get('access_key_id'), fields?.get('region_id'), fields?.get('mode')]).toEqual(['2', 'cn', undefined])
+    expect([fields?.get('access_key_id'), fields?.get('region_id'), fields?.get('mode')]).toEqual([
+      '2',
+      'cn',
+      undefined,
+    ])
   })
 })
 
@@ -113,14 +129,19 @@ describe('edits of the text', () => {
   })
 
   test('a new profile is laid out like its neighbours', () => {
-    const put = (text: string) => install({ text, record: EMPTY_RECORD }, 'F', request('ci', true)).text ?? ''
+    const put = (text: string) =>
+      install({ text, record: EMPTY_UNDO_LOG }, 'F', request('ci', true)).text ?? ''
     expect(
-      put('{\r\n  "current": "a",\r\n  "profiles": [\r\n    {\r\n      "name": "a",\r\n      "mode": ""\r\n    }\r\n  ]\r\n}\r\n'),
+      put(
+        '{\r\n  "current": "a",\r\n  "profiles": [\r\n    {\r\n      "name": "a",\r\n      "mode": ""\r\n    }\r\n  ]\r\n}\r\n',
+      ),
     ).toContain('\r\n    },\r\n    {\r\n      "name": "ci",\r\n      "mode": "StsToken",\r\n')
-    expect(put('{"current":"a","profiles":[{"name":"a"}]}')).toContain('[{"name":"a"},{"name":"ci","mode":"StsToken",')
-    expect(put('{"current":"a","profiles":[{ "name" : "a", "mode" : "" }, { "name" : "b", "mode" : "" }]}')).toContain(
-      '"mode" : "" }, { "name": "ci", "mode": "StsToken", ',
+    expect(put('{"current":"a","profiles":[{"name":"a"}]}')).toContain(
+      '[{"name":"a"},{"name":"ci","mode":"StsToken",',
     )
+    expect(
+      put('{"current":"a","profiles":[{ "name" : "a", "mode" : "" }, { "name" : "b", "mode" : "" }]}'),
+    ).toContain('"mode" : "" }, { "name": "ci", "mode": "StsToken", ')
   })
 })
 
@@ -136,13 +157,15 @@ describe('any file', () => {
   test('a profile that was put in and taken out leaves every byte as it was', () => {
     fc.assert(
       fc.property(configFile, profileName, fc.boolean(), ({ text, names }, name, current) => {
-        const installed = install({ text, record: EMPTY_RECORD }, 'F', request(name, current))
+        const installed = install({ text, record: EMPTY_UNDO_LOG }, 'F', request(name, current))
         const config = parseConfig(installed.text ?? '', 'F')
         expect(config.refusal).toBeUndefined()
-        expect(config.entries.map((found) => found.name)).toEqual(names.includes(name) ? names : [...names, name])
+        expect(config.entries.map((found) => found.name)).toEqual(
+          names.includes(name) ? names : [...names, name],
+        )
         if (current || names.length === 0) expect(config.currentName).toBe(name)
         else expect(config.currentName).toBe(parseConfig(text, 'F').currentName)
-        expect(takeBack(installed, 'F', () => true)).toEqual({ text, record: EMPTY_RECORD })
+        expect(takeBack(installed, 'F', () => true)).toEqual({ text, record: EMPTY_UNDO_LOG })
       }),
       { numRuns: 2000 },
     )
@@ -159,12 +182,13 @@ describe('any file', () => {
         }
         served += 1
         const before = parseConfig(text, 'F')
-        const installed = install({ text, record: EMPTY_RECORD }, 'F', request(name, true))
+        const installed = install({ text, record: EMPTY_UNDO_LOG }, 'F', request(name, true))
         const after = parseConfig(installed.text ?? '', 'F')
         expect([after.refusal, after.currentName]).toEqual([undefined, name])
         const kept = after.entries.map(({ start, end }) => after.text.slice(start, end))
         const covered = before.entries.find((candidate) => candidate.name === name)
-        for (const other of before.entries) if (other !== covered) expect(kept).toContain(text.slice(other.start, other.end))
+        for (const other of before.entries)
+          if (other !== covered) expect(kept).toContain(text.slice(other.start, other.end))
         for (const { key } of before.members)
           if (before.profiles !== undefined) expect(after.members.map((member) => member.key)).toContain(key)
         expect(takeBack(installed, 'F', () => true).text).toBe(text)
@@ -177,6 +201,10 @@ describe('any file', () => {
 })
 
 test('names in any script are written as Go writes them', () => {
-  const { text = '' } = install({ text: undefined, record: EMPTY_RECORD }, 'F', request('<ä&"\u2028\u{1f600}', false))
+  const { text = '' } = install(
+    { text: undefined, record: EMPTY_UNDO_LOG },
+    'F',
+    request('<ä&"\u2028\u{1f600}', false),
+  )
   expect(text).toContain(bytes('"current": "\\u003cä\\u0026\\"\\u2028\u{1f600}"'))
 })

@@ -4,12 +4,12 @@ import { dirname, join } from 'node:path'
 import { execFileSync } from 'node:child_process'
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { readCurrentProfile } from '../src/profile/config-file.js'
-import { ProfileError } from '../src/profile/error.js'
+import { ProfileError } from '../src/profile/profile-error.js'
 import { readText, withStore, type WritingCalls } from '../src/profile/folder.js'
 import { checkProfile, installProfile, type ProfileInstallation } from '../src/profile/install.js'
 import { withLock } from '../src/profile/lock.js'
 import { uninstallProfile } from '../src/profile/uninstall.js'
-import { profileOf } from './profile-arbitraries.js'
+import { profileOf } from './support/profile-arbitraries.js'
 
 const NOW = new Date('2026-01-02T03:04:05Z')
 const HOUR = 3_600_000
@@ -42,7 +42,16 @@ const names = () => (JSON.parse(read()) as { profiles: { name: string }[] }).pro
 
 const main = (id: string, name: string, more: Partial<ProfileInstallation> = {}, calls?: WritingCalls) =>
   installProfile(
-    { path, id, profile: profileOf(name, id), setCurrent: true, cleanup: true, expiration: later(1), now: NOW, ...more },
+    {
+      path,
+      id,
+      profile: profileOf(name, id),
+      setCurrent: true,
+      cleanup: true,
+      expiration: later(1),
+      now: NOW,
+      ...more,
+    },
     calls,
   )
 const post = (id: string, now = NOW, calls?: WritingCalls) => uninstallProfile({ path, id, now }, calls)
@@ -81,7 +90,10 @@ describe('a clean home', () => {
 
     expect((await post('1')).notes).toEqual([`Took the profile "ci" back from ${path}.`])
     expect(files()).toEqual([])
-    expect(await post('1')).toEqual({ notes: ['No profile of this step was left to take back.'], warnings: [] })
+    expect(await post('1')).toEqual({
+      notes: ['No profile of this step was left to take back.'],
+      warnings: [],
+    })
   })
 
   test('keeps a profile that is not taken back, without a record', async () => {
@@ -139,7 +151,11 @@ describe('runs that follow or overlap each other', () => {
     await main('2', 'other', { now: later(1), expiration: later(3) })
     expect(read()).toContain('STS.killed')
     await main('3', 'third', { now: later(2), expiration: later(3) })
-    expect([read().includes('STS.killed'), read().includes('LTAIme'), names()]).toEqual([false, true, ['me', 'other', 'third']])
+    expect([read().includes('STS.killed'), read().includes('LTAIme'), names()]).toEqual([
+      false,
+      true,
+      ['me', 'other', 'third'],
+    ])
     await post('3', later(13))
     expect(read()).toBe(USERS)
     expect(files()).toEqual(['config.json'])
@@ -210,7 +226,10 @@ describe('links', () => {
     await main('1', 'ci')
     expect(fs.existsSync(join(home, 'target.json'))).toBe(true)
     await post('1')
-    expect([fs.existsSync(join(home, 'target.json')), fs.lstatSync(path).isSymbolicLink()]).toEqual([false, true])
+    expect([fs.existsSync(join(home, 'target.json')), fs.lstatSync(path).isSymbolicLink()]).toEqual([
+      false,
+      true,
+    ])
   })
 
   test('a linked folder is used', async () => {
@@ -233,8 +252,16 @@ describe('what is refused, by the check before the network and by main, with not
     ['a pipe', () => void execFileSync('mkfifo', [path]), /config\.json is a device, pipe or socket/],
     ['an empty file', () => put(''), /config\.json is empty.*remove the file/],
     ['half a file', () => put('{\n\n"current": "me",'), /config\.json, line 3: /],
-    ['a file without profiles in its list', () => put('{"profiles": []}'), /config\.json, line 1: .*at least one/],
-    ['a current that is missing', () => put('{"current": "LTAIsecret", "profiles": [{"name": "x"}]}'), /config\.json, line 1: .*"current"/],
+    [
+      'a file without profiles in its list',
+      () => put('{"profiles": []}'),
+      /config\.json, line 1: .*at least one/,
+    ],
+    [
+      'a current that is missing',
+      () => put('{"current": "LTAIsecret", "profiles": [{"name": "x"}]}'),
+      /config\.json, line 1: .*"current"/,
+    ],
     [
       'a file in the place of the folder',
       () => {
@@ -271,7 +298,8 @@ describe('what is refused, by the check before the network and by main, with not
   asUser('a folder that may not be written', async () => {
     put(USERS)
     fs.chmodSync(dirname(path), 0o555)
-    for (const work of [checkProfile({ path }), main('1', 'ci')]) expect(await refusal(work)).toMatch(/permission denied/)
+    for (const work of [checkProfile({ path }), main('1', 'ci')])
+      expect(await refusal(work)).toMatch(/permission denied/)
     fs.chmodSync(dirname(path), 0o755)
   })
 })
@@ -327,12 +355,15 @@ describe('a system that refuses', () => {
     ['rename', 1, 'EROFS', /read-only/],
     ['rename', 2, 'EBUSY', /mount its folder/],
     ['rename', 2, 'EACCES', /permission denied/],
-  ] as const)('main at %s %d with %s: an error, and the home as it was', async (kind, fails, code, message) => {
-    put(USERS)
-    expect(await refusal(main('1', 'ci', {}, failing(kind, fails, code)))).toMatch(message)
-    expect(read()).toBe(USERS)
-    expect(files()).toEqual(['config.json'])
-  })
+  ] as const)(
+    'main at %s %d with %s: an error, and the home as it was',
+    async (kind, fails, code, message) => {
+      put(USERS)
+      expect(await refusal(main('1', 'ci', {}, failing(kind, fails, code)))).toMatch(message)
+      expect(read()).toBe(USERS)
+      expect(files()).toEqual(['config.json'])
+    },
+  )
 
   test('a disk that is full in main and stays so: post needs no space', async () => {
     put(USERS)
@@ -346,7 +377,9 @@ describe('a system that refuses', () => {
     put(USERS)
     await main('1', 'me')
     const { warnings } = await post('1', NOW, failing('open', 1, 'ENOSPC', true))
-    expect(warnings).toEqual([expect.stringMatching(/^the aliyun CLI's profile could not be taken back: .*no space.*$/)])
+    expect(warnings).toEqual([
+      expect.stringMatching(/^the aliyun CLI's profile could not be taken back: .*no space.*$/),
+    ])
     expect(names()).toEqual(['me'])
     await post('other', later(13))
     expect(read()).toBe(USERS)
@@ -375,19 +408,24 @@ describe('a record that cannot be read', () => {
       },
     ],
   ]
-  test.each(damaged)('%s: post says so and leaves it, main sets it aside and works', async (_name, damage) => {
-    put(USERS)
-    await main('1', 'me')
-    damage(`${path}.ci-record`)
-    const before = read()
-    expect((await post('1')).warnings).toEqual([expect.stringMatching(/^the aliyun CLI's profile could not be taken back: .*ci-record.*$/)])
-    expect(read()).toBe(before)
-    const { warnings } = await main('2', 'b')
-    expect(warnings).toEqual([expect.stringContaining('ci-record.damaged-')])
-    expect(files().filter((name) => name.includes('.damaged-'))).toHaveLength(1)
-    await post('2')
-    expect(read()).toBe(before)
-  })
+  test.each(damaged)(
+    '%s: post says so and leaves it, main sets it aside and works',
+    async (_name, damage) => {
+      put(USERS)
+      await main('1', 'me')
+      damage(`${path}.ci-record`)
+      const before = read()
+      expect((await post('1')).warnings).toEqual([
+        expect.stringMatching(/^the aliyun CLI's profile could not be taken back: .*ci-record.*$/),
+      ])
+      expect(read()).toBe(before)
+      const { warnings } = await main('2', 'b')
+      expect(warnings).toEqual([expect.stringContaining('ci-record.damaged-')])
+      expect(files().filter((name) => name.includes('.damaged-'))).toHaveLength(1)
+      await post('2')
+      expect(read()).toBe(before)
+    },
+  )
 })
 
 describe('post on a broken file', () => {
@@ -433,7 +471,8 @@ describe('the lock', () => {
   test("a killed process's is taken over, and its temporary files go", async () => {
     put(USERS)
     leaveLock(11_000)
-    for (const stem of ['config.json', 'config.json.ci-record']) put('secret', join(dirname(path), `${stem}.ci-0123456789abcdef.tmp`))
+    for (const stem of ['config.json', 'config.json.ci-record'])
+      put('secret', join(dirname(path), `${stem}.ci-0123456789abcdef.tmp`))
     put('not ours', join(dirname(path), 'config.json.tmp'))
     await main('1', 'ci')
     expect(files()).toEqual(['config.json', 'config.json.ci-record', 'config.json.tmp'])
@@ -535,7 +574,11 @@ describe('the current profile', () => {
   })
 
   test('tells no secret', async () => {
-    expect(await current(', "mode": "AK", "access_key_id": "LTAI", "access_key_secret": "hush", "region_id": "cn-x"')).toEqual({
+    expect(
+      await current(
+        ', "mode": "AK", "access_key_id": "LTAI", "access_key_secret": "hush", "region_id": "cn-x"',
+      ),
+    ).toEqual({
       name: 'a',
       mode: 'AK',
       accessKeyId: 'LTAI',

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { ProfileError } from '../src/profile/error.js'
+import { ProfileError } from '../src/profile/profile-error.js'
 import { configFileOf } from '../src/profile/home.js'
 
 describe('the home of the aliyun CLI', () => {
@@ -14,7 +14,10 @@ describe('the home of the aliyun CLI', () => {
   })
 
   test.each([
-    [{ HOMEDRIVE: 'C:', HOMEPATH: '\\Users\\ci', USERPROFILE: 'D:\\other', HOME: '/c/git' }, 'C:\\Users\\ci\\.aliyun\\config.json'],
+    [
+      { HOMEDRIVE: 'C:', HOMEPATH: '\\Users\\ci', USERPROFILE: 'D:\\other', HOME: '/c/git' },
+      'C:\\Users\\ci\\.aliyun\\config.json',
+    ],
     [{ USERPROFILE: 'D:\\other', HOME: '/c/git' }, 'D:\\other\\.aliyun\\config.json'],
     [{ HOMEDRIVE: '', HOMEPATH: '', USERPROFILE: 'D:\\other' }, 'D:\\other\\.aliyun\\config.json'],
     [{ HOMEPATH: '\\Users\\ci', USERPROFILE: 'D:\\other' }, '\\Users\\ci\\.aliyun\\config.json'],

@@ -1,6 +1,6 @@
 import { describe, test } from '@jest/globals'
 import fc from 'fast-check'
-import { life, live, undisturbedLife, type Step } from './profile-model.js'
+import { life, live, undisturbedLife, type Step } from './support/profile-model.js'
 
 // Both run with a seed of their own each time, which a failure prints; `npm run soak:home` runs more of them.
 const RUNS = Number(process.env.PROFILE_LIVES ?? 600)
@@ -57,8 +57,16 @@ describe('one home in memory, with mains, posts, kills between the writes, and t
       file(undefined, 'dev', 'default'),
       [main('dev', true), main('default', true, 1), post(0, 2), post(1)],
     ],
-    ['a repeated post below a run', file('default', 'default'), [main('a', true), main('b', true), post(0, 2), post(1), post(0)]],
-    ['a session that is over below one that is not', undefined, [main('a', false), wait, main('b', false), wait, main('a', false)]],
+    [
+      'a repeated post below a run',
+      file('default', 'default'),
+      [main('a', true), main('b', true), post(0, 2), post(1), post(0)],
+    ],
+    [
+      'a session that is over below one that is not',
+      undefined,
+      [main('a', false), wait, main('b', false), wait, main('a', false)],
+    ],
     [
       'a main killed before it wrote, over a run that covered a user',
       file('default', 'default', 'ci'),
@@ -80,7 +88,14 @@ describe('one home in memory, with mains, posts, kills between the writes, and t
     [
       'a killed post of a session that is over, below a run of a name that a user has',
       file('a&b', 'a&b', 'default'),
-      [main('ci', true), main('ci', false), { ...main('default', true), hours: 12 }, wait, post(0, 2), post(2)],
+      [
+        main('ci', true),
+        main('ci', false),
+        { ...main('default', true), hours: 12 },
+        wait,
+        post(0, 2),
+        post(2),
+      ],
     ],
     [
       'a killed post over a run of its name',
@@ -103,7 +118,10 @@ describe('one home in memory, with mains, posts, kills between the writes, and t
   test('a killed post whose name a user has, below a run that covered it', async () => {
     const users = [main('default', true, undefined, false), main('default', false, undefined, false)]
     await live(
-      { file: file('dev', 'dev', 'default'), steps: [...users, main('dev', true), main('default', true), post(2, 2), post(3)] },
+      {
+        file: file('dev', 'dev', 'default'),
+        steps: [...users, main('dev', true), main('default', true), post(2, 2), post(3)],
+      },
       false,
     )
   })

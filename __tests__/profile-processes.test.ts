@@ -37,7 +37,15 @@ afterEach(() => {
 async function start(number: string, cycles: number): Promise<ChildProcess> {
   const child = spawn(
     process.execPath,
-    ['--import', 'tsx', join(import.meta.dirname, 'profile-child.ts'), path, journal, number, String(cycles)],
+    [
+      '--import',
+      'tsx',
+      join(import.meta.dirname, 'support/profile-child.ts'),
+      path,
+      journal,
+      number,
+      String(cycles),
+    ],
     {
       stdio: ['ignore', 'pipe', 'inherit'],
     },

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { proxyFaults, proxyFor, proxyPasswords } from '../src/proxy.js'
+import { proxyFaults, proxyFor, proxyPasswords } from '../src/net/proxy.js'
 
 const STS = 'https://sts.cn-hangzhou.aliyuncs.com'
 const NAMES = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy', 'NO_PROXY', 'no_proxy'] as const
@@ -8,7 +8,9 @@ let before: NodeJS.ProcessEnv
 
 beforeEach(() => {
   before = process.env
-  process.env = Object.fromEntries(Object.entries(before).filter(([name]) => !(NAMES as readonly string[]).includes(name)))
+  process.env = Object.fromEntries(
+    Object.entries(before).filter(([name]) => !(NAMES as readonly string[]).includes(name)),
+  )
 })
 afterEach(() => {
   process.env = before
@@ -57,9 +59,12 @@ describe('which proxy', () => {
     expect(proxyFaults({ HTTPS_PROXY: value })).toEqual([])
   })
 
-  test.each(['https://127.0.0.1:1', 'https://127.9.9.9', 'https://localhost:1', 'https://[::1]:1'])('none for %s', (url) => {
-    expect(proxyIn({ HTTPS_PROXY: 'http://proxy' }, url)).toBeUndefined()
-  })
+  test.each(['https://127.0.0.1:1', 'https://127.9.9.9', 'https://localhost:1', 'https://[::1]:1'])(
+    'none for %s',
+    (url) => {
+      expect(proxyIn({ HTTPS_PROXY: 'http://proxy' }, url)).toBeUndefined()
+    },
+  )
 
   test.each([
     ['*', true],
@@ -104,7 +109,9 @@ test.each([
 })
 
 test('faults of several variables are told together', () => {
-  expect(proxyFaults({ HTTPS_PROXY: 'http://', http_proxy: 'http://', HTTP_PROXY: 'http://proxy', NO_PROXY: '%' })).toHaveLength(2)
+  expect(
+    proxyFaults({ HTTPS_PROXY: 'http://', http_proxy: 'http://', HTTP_PROXY: 'http://proxy', NO_PROXY: '%' }),
+  ).toHaveLength(2)
 })
 
 test.each([

@@ -3,9 +3,9 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { parse } from 'yaml'
-import { variablesFor } from '../src/exports.js'
-import { DEFAULT_DURATION_SECONDS, DEFAULTS, EXPORT_TARGETS, INPUT_NAMES, parseInputs, type InputName } from '../src/inputs.js'
-import { environmentKey } from '../src/source/environment.js'
+import { variablesFor } from '../src/handover/variables.js'
+import { DEFAULT_DURATION_SECONDS, DEFAULTS, EXPORT_TARGETS, INPUT_NAMES, parseInputs, type InputName } from '../src/inputs/inputs.js'
+import { environmentKey } from '../src/identity/environment.js'
 import { evaluateTrust, parseIdentityPolicy, parseTrustPolicy } from '../stand-in/policy.js'
 
 const ROOT = resolve(import.meta.dirname, '..')

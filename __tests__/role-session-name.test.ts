@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { defaultSessionName, sanitisedSessionName } from '../src/role-session-name.js'
+import { defaultSessionName, sanitisedSessionName } from '../src/inputs/role-session-name.js'
 
 /** STS's rule for RoleSessionName. */
 const STS_RULE = /^[A-Za-z0-9.@_-]{2,64}$/

@@ -2,8 +2,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { trustOfRam } from '../stand-in/policy.js'
-import { NODES, startJob, type Job, type StepResult } from './job.js'
-import { ACCOUNT, assumeRolePolicy, DEPLOY_ROLE, OIDC_ROLE, startWorld, type World } from './world.js'
+import { NODES, startJob, type Job, type StepResult } from './support/job.js'
+import { ACCOUNT, assumeRolePolicy, DEPLOY_ROLE, OIDC_ROLE, startWorld, type World } from './support/world.js'
 
 const OTHER_ACCOUNT = '6543210987654321'
 const MIDDLE_ROLE = `acs:ram::${ACCOUNT}:role/middle`
@@ -29,7 +29,11 @@ beforeAll(async () => {
     maxSessionDuration: 7200,
     trustPolicy: trustOfRam([MIDDLE_ROLE, DEPLOY_ROLE, OIDC_ROLE]),
   })
-  ram.addRole({ name: 'closed', trustPolicy: trustOfRam([`acs:ram::${OTHER_ACCOUNT}:root`]), policies: [assumeRolePolicy('*')] })
+  ram.addRole({
+    name: 'closed',
+    trustPolicy: trustOfRam([`acs:ram::${OTHER_ACCOUNT}:root`]),
+    policies: [assumeRolePolicy('*')],
+  })
   ram.addRole({ name: 'dead-end' })
 })
 afterAll(async () => {
@@ -61,8 +65,16 @@ function links(): object[] {
 /** Everything that this step left where a later step or job could find it. */
 function leftBehind(main: StepResult): string {
   const folder = dirname(job.configFile)
-  const files = existsSync(folder) ? readdirSync(folder).map((name) => readFileSync(join(folder, name), 'utf8')) : []
-  return [...main.env.values(), ...main.outputs.values(), ...main.state.values(), ...files, main.summary].join('\n')
+  const files = existsSync(folder)
+    ? readdirSync(folder).map((name) => readFileSync(join(folder, name), 'utf8'))
+    : []
+  return [
+    ...main.env.values(),
+    ...main.outputs.values(),
+    ...main.state.values(),
+    ...files,
+    main.summary,
+  ].join('\n')
 }
 
 const sessionOf = (role: string): string => `${role.replace(':role/', ':assumed-role/')}/${NAME}`
@@ -76,12 +88,28 @@ describe.each(NODES)('on %s', (node) => {
     'source-identity': 'octocat',
     'inline-session-policy': POLICY,
   }
-  const plainLink = { name: NAME, seconds: '900', policy: undefined, externalId: undefined, sourceIdentity: undefined }
-  const lastLink = { name: NAME, seconds: '7200', policy: POLICY, externalId: 'x-1', sourceIdentity: undefined }
+  const plainLink = {
+    name: NAME,
+    seconds: '900',
+    policy: undefined,
+    externalId: undefined,
+    sourceIdentity: undefined,
+  }
+  const lastLink = {
+    name: NAME,
+    seconds: '7200',
+    policy: POLICY,
+    externalId: 'x-1',
+    sourceIdentity: undefined,
+  }
 
   test('three roles by a key, one a line', async () => {
     newJob()
-    const main = await job.main({ ...world.byKey, ...wishes, 'role-to-assume': `${DEPLOY_ROLE}\n${MIDDLE_ROLE}\n${LAST_ROLE}\n` })
+    const main = await job.main({
+      ...world.byKey,
+      ...wishes,
+      'role-to-assume': `${DEPLOY_ROLE}\n${MIDDLE_ROLE}\n${LAST_ROLE}\n`,
+    })
     expect([main.exitCode, main.errors, main.warnings]).toEqual([0, [], []])
     expect(links()).toEqual([
       { ...plainLink, by: `acs:ram::${ACCOUNT}:user/ci`, role: DEPLOY_ROLE, sourceIdentity: 'octocat' },
@@ -89,7 +117,11 @@ describe.each(NODES)('on %s', (node) => {
       { ...lastLink, by: sessionOf(MIDDLE_ROLE), role: LAST_ROLE },
     ])
     // It was sent once, and holds for all.
-    expect(world.standIn.assumptions.map(({ sourceIdentity }) => sourceIdentity)).toEqual(['octocat', 'octocat', 'octocat'])
+    expect(world.standIn.assumptions.map(({ sourceIdentity }) => sourceIdentity)).toEqual([
+      'octocat',
+      'octocat',
+      'octocat',
+    ])
     const [first, second] = world.standIn.assumptions
     expect(world.standIn.requests.map(({ accessKeyId }) => accessKeyId)).toEqual([
       world.key.accessKeyId,
@@ -107,60 +139,100 @@ describe.each(NODES)('on %s', (node) => {
 
   test('three roles by OIDC, between commas: the source identity goes with the first signed call', async () => {
     newJob()
-    const main = await job.main({ ...world.byOidc, ...wishes, 'role-to-assume': `${OIDC_ROLE},${MIDDLE_ROLE} , ${LAST_ROLE}` })
+    const main = await job.main({
+      ...world.byOidc,
+      ...wishes,
+      'role-to-assume': `${OIDC_ROLE},${MIDDLE_ROLE} , ${LAST_ROLE}`,
+    })
     expect([main.exitCode, main.errors, main.warnings]).toEqual([0, [], []])
     expect(links()).toEqual([
       { ...plainLink, by: undefined, role: OIDC_ROLE },
       { ...plainLink, by: sessionOf(OIDC_ROLE), role: MIDDLE_ROLE, sourceIdentity: 'octocat' },
       { ...lastLink, by: sessionOf(MIDDLE_ROLE), role: LAST_ROLE },
     ])
-    expect(world.standIn.assumptions.map(({ sourceIdentity }) => sourceIdentity)).toEqual([undefined, 'octocat', 'octocat'])
+    expect(world.standIn.assumptions.map(({ sourceIdentity }) => sourceIdentity)).toEqual([
+      undefined,
+      'octocat',
+      'octocat',
+    ])
     expect(world.standIn.requests.filter(({ service }) => service === 'issuer')).toHaveLength(1)
   })
 
-  test.each(['byKey', 'byOidc'] as const)('two roles, %s: what lies between is masked, and handed on to nobody', async (source) => {
-    newJob()
-    const known = new Set(world.standIn.secrets())
-    const first = source === 'byKey' ? DEPLOY_ROLE : OIDC_ROLE
-    const main = await job.main({
-      ...world[source],
-      'role-to-assume': `${first}\n${LAST_ROLE}`,
-      profile: 'ci',
-      'output-credentials': 'true',
-      'export-for': 'oss packer serverless-devs',
-    })
-    expect([main.exitCode, main.errors]).toEqual([0, []])
-    const issued = world.standIn.secrets().filter((secret) => !known.has(secret))
-    const own = ['access-key-id', 'access-key-secret', 'security-token'].map((name) => main.outputs.get(name) ?? '')
-    const between = issued.filter((secret) => !own.includes(secret))
-    // The first role's three, and the OIDC token.
-    expect(between).toHaveLength(source === 'byKey' ? 3 : 4)
-    expect(main.masks).toEqual(expect.arrayContaining(issued))
-    const left = leftBehind(main)
-    for (const secret of own) expect(left).toContain(secret)
-    for (const secret of between) expect(left).not.toContain(secret)
-    for (const post of await job.posts()) expect([post.exitCode, post.warnings]).toEqual([0, []])
-  })
+  test.each(['byKey', 'byOidc'] as const)(
+    'two roles, %s: what lies between is masked, and handed on to nobody',
+    async (source) => {
+      newJob()
+      const known = new Set(world.standIn.secrets())
+      const first = source === 'byKey' ? DEPLOY_ROLE : OIDC_ROLE
+      const main = await job.main({
+        ...world[source],
+        'role-to-assume': `${first}\n${LAST_ROLE}`,
+        profile: 'ci',
+        'output-credentials': 'true',
+        'export-for': 'oss packer serverless-devs',
+      })
+      expect([main.exitCode, main.errors]).toEqual([0, []])
+      const issued = world.standIn.secrets().filter((secret) => !known.has(secret))
+      const own = ['access-key-id', 'access-key-secret', 'security-token'].map(
+        (name) => main.outputs.get(name) ?? '',
+      )
+      const between = issued.filter((secret) => !own.includes(secret))
+      // The first role's three, and the OIDC token.
+      expect(between).toHaveLength(source === 'byKey' ? 3 : 4)
+      expect(main.masks).toEqual(expect.arrayContaining(issued))
+      const left = leftBehind(main)
+      for (const secret of own) expect(left).toContain(secret)
+      for (const secret of between) expect(left).not.toContain(secret)
+      for (const post of await job.posts()) expect([post.exitCode, post.warnings]).toEqual([0, []])
+    },
+  )
 
   test.each([
     ['the first, by its trust policy', 'byKey', [CLOSED_ROLE, MIDDLE_ROLE], 1, `acs:ram::${ACCOUNT}:user/ci`],
-    ['the second, by its trust policy', 'byKey', [DEPLOY_ROLE, CLOSED_ROLE, LAST_ROLE], 2, `${DEPLOY_ROLE}/${NAME}`],
-    ['the second, by the first role', 'byKey', [DEAD_END_ROLE, MIDDLE_ROLE, LAST_ROLE], 2, `${DEAD_END_ROLE}/${NAME}`],
-    ['the third, by its trust policy', 'byKey', [DEPLOY_ROLE, MIDDLE_ROLE, CLOSED_ROLE], 3, `${MIDDLE_ROLE}/${NAME}`],
+    [
+      'the second, by its trust policy',
+      'byKey',
+      [DEPLOY_ROLE, CLOSED_ROLE, LAST_ROLE],
+      2,
+      `${DEPLOY_ROLE}/${NAME}`,
+    ],
+    [
+      'the second, by the first role',
+      'byKey',
+      [DEAD_END_ROLE, MIDDLE_ROLE, LAST_ROLE],
+      2,
+      `${DEAD_END_ROLE}/${NAME}`,
+    ],
+    [
+      'the third, by its trust policy',
+      'byKey',
+      [DEPLOY_ROLE, MIDDLE_ROLE, CLOSED_ROLE],
+      3,
+      `${MIDDLE_ROLE}/${NAME}`,
+    ],
     ['the first, by OIDC', 'byOidc', [CLOSED_ROLE, MIDDLE_ROLE], 1, 'the OIDC token'],
     ['the second, after OIDC', 'byOidc', [OIDC_ROLE, CLOSED_ROLE, LAST_ROLE], 2, `${OIDC_ROLE}/${NAME}`],
   ] as const)(
     '%s refuses: the message names the link, the role and who asked; nobody asks twice',
-    async (_, source, roles, link, asker) => {
+    async (_, source, roles, link, caller) => {
       newJob()
-      const main = await job.main({ ...world[source], 'role-to-assume': roles.join('\n'), profile: 'ci', 'output-credentials': 'true' })
+      const main = await job.main({
+        ...world[source],
+        'role-to-assume': roles.join('\n'),
+        profile: 'ci',
+        'output-credentials': 'true',
+      })
       expect(main.exitCode).toBe(1)
       expect(main.errors).toHaveLength(1)
       const [message = ''] = main.errors
-      expect(message.split('\n')[0]).toContain(`Could not assume role ${link} of ${roles.length}, ${roles[link - 1] ?? ''}: `)
+      expect(message.split('\n')[0]).toContain(
+        `Could not assume role ${link} of ${roles.length}, ${roles[link - 1] ?? ''}: `,
+      )
       expect(message).toMatch(/\((AuthenticationFail\.)?NoPermission\)/)
-      expect(/^ *Asked by +(.*)$/m.exec(message)?.[1]).toMatch(new RegExp(`^${asker}`))
-      const asked = world.standIn.requests.filter(({ service }) => service === 'sts').map(({ action }) => action)
+      expect(/^ *Asked by +(.*)$/m.exec(message)?.[1]).toMatch(new RegExp(`^${caller}`))
+      const asked = world.standIn.requests
+        .filter(({ service }) => service === 'sts')
+        .map(({ action }) => action)
       const assumed = asked.filter((action) => action !== 'GetCallerIdentity')
       expect(assumed).toHaveLength(link)
       expect(asked.length - assumed.length).toBeLessThanOrEqual(1)
@@ -170,8 +242,14 @@ describe.each(NODES)('on %s', (node) => {
 
   test("a duration that only the last role does not allow is the last role's fault", async () => {
     newJob()
-    const main = await job.main({ ...world.byKey, 'role-to-assume': `${DEPLOY_ROLE},${MIDDLE_ROLE}`, 'role-duration-seconds': '7200' })
-    expect(main.errors).toEqual([expect.stringMatching(/^Could not assume role 2 of 2, .*middle: [^]*InvalidParameter\.DurationSeconds/)])
+    const main = await job.main({
+      ...world.byKey,
+      'role-to-assume': `${DEPLOY_ROLE},${MIDDLE_ROLE}`,
+      'role-duration-seconds': '7200',
+    })
+    expect(main.errors).toEqual([
+      expect.stringMatching(/^Could not assume role 2 of 2, .*middle: [^]*InvalidParameter\.DurationSeconds/),
+    ])
     expect(world.standIn.requests.map(({ action, status }) => [action, status])).toEqual([
       ['AssumeRole', 200],
       ['AssumeRole', 400],
@@ -180,9 +258,16 @@ describe.each(NODES)('on %s', (node) => {
 
   test('the allow-list is held against the last account, before anything is written', async () => {
     newJob()
-    const inputs = { ...world.byKey, 'role-to-assume': `${DEPLOY_ROLE},${LAST_ROLE}`, profile: 'ci', 'output-credentials': 'true' }
+    const inputs = {
+      ...world.byKey,
+      'role-to-assume': `${DEPLOY_ROLE},${LAST_ROLE}`,
+      profile: 'ci',
+      'output-credentials': 'true',
+    }
     const refused = await job.main({ ...inputs, 'allowed-account-ids': ACCOUNT })
-    expect(refused.errors).toEqual([expect.stringMatching(new RegExp(`account ${OTHER_ACCOUNT}, .* ${ACCOUNT}`))])
+    expect(refused.errors).toEqual([
+      expect.stringMatching(new RegExp(`account ${OTHER_ACCOUNT}, .* ${ACCOUNT}`)),
+    ])
     expect([refused.env.size, refused.outputs.size, existsSync(job.configFile)]).toEqual([0, 0, false])
     const allowed = await job.main({ ...inputs, 'allowed-account-ids': OTHER_ACCOUNT })
     expect([allowed.exitCode, allowed.errors]).toEqual([0, []])

@@ -2,8 +2,23 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { STS_ANSWERS } from '../src/diagnosis/sts-codes.js'
-import { NODES, startJob, type Job, type JobOptions, type StepInputs, type StepResult } from './job.js'
-import { ACCOUNT, DEPLOY_ROLE, OIDC_ROLE, oidcTrust, PROVIDER_ARN, startWorld, type World } from './world.js'
+import {
+  NODES,
+  startJob,
+  type Job,
+  type JobOptions,
+  type StepInputs,
+  type StepResult,
+} from './support/job.js'
+import {
+  ACCOUNT,
+  DEPLOY_ROLE,
+  OIDC_ROLE,
+  oidcTrust,
+  PROVIDER_ARN,
+  startWorld,
+  type World,
+} from './support/world.js'
 
 let world: World
 let job: Job
@@ -18,7 +33,9 @@ afterEach(async () => {
 
 /** The policies that a message prints, as a person would copy them from the log. */
 function policiesIn(message: string): { readonly Statement: readonly { readonly Principal?: unknown }[] }[] {
-  return [...message.matchAll(/^( *)\{\n[\s\S]*?^\1\}$/gm)].map(([json]) => JSON.parse(json) as { Statement: { Principal?: unknown }[] })
+  return [...message.matchAll(/^( *)\{\n[\s\S]*?^\1\}$/gm)].map(
+    ([json]) => JSON.parse(json) as { Statement: { Principal?: unknown }[] },
+  )
 }
 
 const isTrust = ({ Statement }: ReturnType<typeof policiesIn>[number]): boolean =>
@@ -33,25 +50,45 @@ function requestsFor(code: string): number {
 
 // What a message says does not depend on the runtime; the project's workflow runs this on both all the same.
 describe.each(NODES.slice(0, 1))('on %s', (node) => {
-  const newJob = (options: Partial<JobOptions> = {}): Job => (job = startJob({ standIn: world.standIn, node, ...options }))
+  const newJob = (options: Partial<JobOptions> = {}): Job =>
+    (job = startJob({ standIn: world.standIn, node, ...options }))
 
   // Every code of the table, whatever its family, in the call that it belongs to.
-  const codes = STS_ANSWERS.flatMap((answer) => answer.codes.map((code) => ({ answer, code: code.replace('.*', '.Novel') })))
+  const codes = STS_ANSWERS.flatMap((answer) =>
+    answer.codes.map((code) => ({ answer, code: code.replace('.*', '.Novel') })),
+  )
   test.each(
-    codes.map((entry) => [`${entry.code}${entry.answer.words === undefined ? '' : `: ${entry.answer.says ?? ''}`}`, entry] as const),
+    codes.map(
+      (entry) =>
+        [
+          `${entry.code}${entry.answer.words === undefined ? '' : `: ${entry.answer.says ?? ''}`}`,
+          entry,
+        ] as const,
+    ),
   )('%s', async (_, { answer, code }) => {
     newJob()
     const source = code.startsWith('AuthenticationFail') ? world.byOidc : world.byKey
     const [status, requestId, recommend] = [418, 'REQ-0815', `https://api.aliyun.com/troubleshoot?q=${code}`]
     const fields = { RequestId: requestId, Recommend: recommend }
     for (const action of ['AssumeRole', 'AssumeRoleWithOIDC']) {
-      world.standIn.sts.failNext({ kind: 'error', status, code, message: answer.says ?? 'In its own words.', fields }, { times: 9, action })
+      world.standIn.sts.failNext(
+        { kind: 'error', status, code, message: answer.says ?? 'In its own words.', fields },
+        { times: 9, action },
+      )
     }
     const main = await job.main({ ...source, 'retry-max-attempts': '3', profile: 'ci' })
     const [message = ''] = main.errors
     expect(main.exitCode).toBe(1)
     expect(main.errors).toHaveLength(1)
-    for (const part of [code, answer.says ?? 'In its own words.', answer.fault, answer.cause, ...answer.fix, requestId, recommend]) {
+    for (const part of [
+      code,
+      answer.says ?? 'In its own words.',
+      answer.fault,
+      answer.cause,
+      ...answer.fix,
+      requestId,
+      recommend,
+    ]) {
       expect(message).toContain(part)
     }
     const asked = world.standIn.requests.filter(({ action }) => action?.startsWith('AssumeRole'))
@@ -70,7 +107,8 @@ describe.each(NODES.slice(0, 1))('on %s', (node) => {
       fields: { RequestId: 'R-9' },
     })
     const main = await job.main(world.byKey)
-    for (const part of ['Brand.New', 'Never seen before.', 'R-9', 'AssumeRole']) expect(main.errors[0]).toContain(part)
+    for (const part of ['Brand.New', 'Never seen before.', 'R-9', 'AssumeRole'])
+      expect(main.errors[0]).toContain(part)
   })
 
   describe('the printed policy is the cure', () => {
@@ -78,24 +116,41 @@ describe.each(NODES.slice(0, 1))('on %s', (node) => {
       const main = await job.main(inputs)
       expect(main.errors).toEqual([])
     }
-    const denied = async (inputs: StepInputs, code: string): Promise<StepResult & { readonly message: string }> => {
+    const denied = async (
+      inputs: StepInputs,
+      code: string,
+    ): Promise<StepResult & { readonly message: string }> => {
       const main = await job.main(inputs)
       expect(main.exitCode).toBe(1)
       expect(main.errors[0]).toContain(code)
       expect(policiesIn(main.errors[0] ?? '').length).toBeGreaterThan(0)
       // The summary holds the same policies, each in a fence.
-      const fenced = [...main.summary.matchAll(/^```json\n([\s\S]*?)^```$/gm)].map(([, json]) => JSON.parse(json ?? '') as unknown)
+      const fenced = [...main.summary.matchAll(/^```json\n([\s\S]*?)^```$/gm)].map(
+        ([, json]) => JSON.parse(json ?? '') as unknown,
+      )
       expect(fenced).toEqual(policiesIn(main.errors[0] ?? ''))
       return { ...main, message: main.errors[0] ?? '' }
     }
 
     test.each([
       ['another branch', { sub: 'repo:octo-org/octo-repo:ref:refs/heads/feature' }],
-      ['the immutable subject', { sub: 'repo:octo-org@65/octo-repo@74:ref:refs/heads/main', repository: 'octo-org/octo-repo' }],
-      ['an environment', { sub: 'repo:octo-org/octo-repo:environment:production%3Aeu', environment: 'production:eu' }],
+      [
+        'the immutable subject',
+        { sub: 'repo:octo-org@65/octo-repo@74:ref:refs/heads/main', repository: 'octo-org/octo-repo' },
+      ],
+      [
+        'an environment',
+        { sub: 'repo:octo-org/octo-repo:environment:production%3Aeu', environment: 'production:eu' },
+      ],
       ['a pull request', { sub: 'repo:octo-org/octo-repo:pull_request', event_name: 'pull_request' }],
-      ['other upper case', { sub: 'repo:Octo-Org/octo-repo:ref:refs/heads/main', repository: 'Octo-Org/octo-repo' }],
-      ['a custom template', { sub: 'job_workflow_ref:octo-org/flows/.github/workflows/deploy.yml@refs/heads/main' }],
+      [
+        'other upper case',
+        { sub: 'repo:Octo-Org/octo-repo:ref:refs/heads/main', repository: 'Octo-Org/octo-repo' },
+      ],
+      [
+        'a custom template',
+        { sub: 'job_workflow_ref:octo-org/flows/.github/workflows/deploy.yml@refs/heads/main' },
+      ],
       ['a branch full of markup', { sub: 'repo:octo-org/octo-repo:ref:refs/heads/"a`b*?\\' }],
     ])('%s: the trust policy lets exactly this subject in', async (_, claims) => {
       newJob()
@@ -112,20 +167,34 @@ describe.each(NODES.slice(0, 1))('on %s', (node) => {
     test("the caller's policy", async () => {
       newJob()
       const { accessKey, arn } = world.standIn.ram.addUser({ name: 'newcomer' })
-      const inputs = { ...world.byKey, 'access-key-id': accessKey.accessKeyId, 'access-key-secret': accessKey.accessKeySecret }
+      const inputs = {
+        ...world.byKey,
+        'access-key-id': accessKey.accessKeyId,
+        'access-key-secret': accessKey.accessKeySecret,
+      }
       const main = await denied(inputs, 'NoPermission')
       expect(main.message).toContain(arn)
       const policy = policiesIn(main.message).find((candidate) => !isTrust(candidate))
       world.standIn.ram.attachUserPolicy(arn, policy ?? {})
       await succeeds(inputs)
-      expect(world.standIn.requests.map(({ action }) => action)).toEqual(['AssumeRole', 'GetCallerIdentity', 'AssumeRole'])
+      expect(world.standIn.requests.map(({ action }) => action)).toEqual([
+        'AssumeRole',
+        'GetCallerIdentity',
+        'AssumeRole',
+      ])
     })
 
     test("the role's trust policy", async () => {
       newJob()
       world.standIn.ram.setTrustPolicy(DEPLOY_ROLE, {
         Version: '1',
-        Statement: [{ Effect: 'Allow', Action: 'sts:AssumeRole', Principal: { RAM: [`acs:ram::${ACCOUNT}:user/someone-else`] } }],
+        Statement: [
+          {
+            Effect: 'Allow',
+            Action: 'sts:AssumeRole',
+            Principal: { RAM: [`acs:ram::${ACCOUNT}:user/someone-else`] },
+          },
+        ],
       })
       const inputs = { ...world.byKey, 'role-external-id': 'x-1' }
       const main = await denied(inputs, 'NoPermission')
@@ -139,7 +208,10 @@ describe.each(NODES.slice(0, 1))('on %s', (node) => {
       const { arn: first } = world.standIn.ram.addRole({ name: 'first' })
       const { arn: second } = world.standIn.ram.addRole({
         name: 'second',
-        trustPolicy: { Version: '1', Statement: [{ Effect: 'Allow', Action: 'sts:AssumeRole', Principal: { RAM: [DEPLOY_ROLE] } }] },
+        trustPolicy: {
+          Version: '1',
+          Statement: [{ Effect: 'Allow', Action: 'sts:AssumeRole', Principal: { RAM: [DEPLOY_ROLE] } }],
+        },
       })
       const inputs = { ...world.byKey, 'role-to-assume': `${first}\n${second}` }
       const main = await denied(inputs, 'NoPermission')
@@ -161,10 +233,17 @@ describe.each(NODES.slice(0, 1))('on %s', (node) => {
       )
       expect(main.message).toContain('root account')
       const policies = policiesIn(main.message)
-      const { accessKey } = world.standIn.ram.addUser({ name: 'made-for-ci', policies: policies.filter((policy) => !isTrust(policy)) })
+      const { accessKey } = world.standIn.ram.addUser({
+        name: 'made-for-ci',
+        policies: policies.filter((policy) => !isTrust(policy)),
+      })
       const trust = policies.find(isTrust)
       if (trust !== undefined) world.standIn.ram.setTrustPolicy(DEPLOY_ROLE, trust)
-      await succeeds({ ...world.byKey, 'access-key-id': accessKey.accessKeyId, 'access-key-secret': accessKey.accessKeySecret })
+      await succeeds({
+        ...world.byKey,
+        'access-key-id': accessKey.accessKeyId,
+        'access-key-secret': accessKey.accessKeySecret,
+      })
     })
   })
 
@@ -196,9 +275,9 @@ describe.each(NODES.slice(0, 1))('on %s', (node) => {
     newJob()
     world.standIn.ram.setAccessKeyStatus(world.key.accessKeyId, 'Inactive')
     expect((await job.main(world.byKey)).errors[0]).toContain('InvalidAccessKeyId.Inactive')
-    expect((await job.main({ ...world.byKey, 'access-key-id': 'LTAI5tNotThereAtAll00001' })).errors[0]).toContain(
-      'InvalidAccessKeyId.NotFound',
-    )
+    expect(
+      (await job.main({ ...world.byKey, 'access-key-id': 'LTAI5tNotThereAtAll00001' })).errors[0],
+    ).toContain('InvalidAccessKeyId.NotFound')
   })
 
   describe('no token can be had', () => {
@@ -231,7 +310,10 @@ describe.each(NODES.slice(0, 1))('on %s', (node) => {
       ],
     ] as const)('%s', async (_, env, payload, message) => {
       newJob({ idToken: false, env })
-      const main = await job.main(world.byOidc, payload === undefined ? {} : { GITHUB_EVENT_PATH: event(payload) })
+      const main = await job.main(
+        world.byOidc,
+        payload === undefined ? {} : { GITHUB_EVENT_PATH: event(payload) },
+      )
       expect(main.exitCode).toBe(1)
       expect(main.errors).toEqual([expect.stringMatching(message)])
       expect(world.standIn.requests).toEqual([])
@@ -240,7 +322,10 @@ describe.each(NODES.slice(0, 1))('on %s', (node) => {
 
   test('a summary that cannot be written hides nothing', async () => {
     newJob()
-    const main = await job.main({ ...world.byKey, 'role-duration-seconds': '43200' }, { GITHUB_STEP_SUMMARY: '/nonexistent' })
+    const main = await job.main(
+      { ...world.byKey, 'role-duration-seconds': '43200' },
+      { GITHUB_STEP_SUMMARY: '/nonexistent' },
+    )
     expect(main.errors).toEqual([expect.stringContaining('InvalidParameter.DurationSeconds')])
   })
 
@@ -253,9 +338,16 @@ describe.each(NODES.slice(0, 1))('on %s', (node) => {
       EncodedDiagnosticMessage: 'QUJD',
     }
     for (const AccessDeniedDetail of [detail, JSON.stringify(detail)]) {
-      world.standIn.sts.failNext({ kind: 'error', status: 403, code: 'NoPermission', message: 'no', fields: { AccessDeniedDetail } })
+      world.standIn.sts.failNext({
+        kind: 'error',
+        status: 403,
+        code: 'NoPermission',
+        message: 'no',
+        fields: { AccessDeniedDetail },
+      })
       const main = await job.main(world.byKey)
-      for (const part of ['Deny', 'control policy', 'QUJD', 'DecodeDiagnosticMessage']) expect(main.errors[0]).toContain(part)
+      for (const part of ['Deny', 'control policy', 'QUJD', 'DecodeDiagnosticMessage'])
+        expect(main.errors[0]).toContain(part)
     }
   })
 

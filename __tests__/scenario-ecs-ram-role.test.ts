@@ -2,21 +2,27 @@ import { spawn, spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { beforeAll, describe, expect, test } from '@jest/globals'
-import { INSTANCE_ROLE, type Case, type Outcome } from './in-namespace.js'
-import { NODES } from './job.js'
-import { ACCOUNT, DEPLOY_ROLE } from './world.js'
+import { INSTANCE_ROLE, type Case, type Outcome } from './support/in-namespace.js'
+import { NODES } from './support/job.js'
+import { ACCOUNT, DEPLOY_ROLE } from './support/world.js'
 
 /** A private network: nothing but a loopback interface, and this process its root. */
 const IN_NAMESPACE = ['unshare', '-rn', 'sh', '-c', 'ip link set lo up && exec "$0" "$@"'] as const
 
-const probe = spawnSync(IN_NAMESPACE[0], [...IN_NAMESPACE.slice(1), 'ip', 'address', 'add', '100.100.100.200/32', 'dev', 'lo'], {
-  encoding: 'utf8',
-})
+const probe = spawnSync(
+  IN_NAMESPACE[0],
+  [...IN_NAMESPACE.slice(1), 'ip', 'address', 'add', '100.100.100.200/32', 'dev', 'lo'],
+  {
+    encoding: 'utf8',
+  },
+)
 const obstacle = probe.status === 0 ? undefined : (probe.error?.message ?? probe.stderr.trim())
 
 async function outcomesOf(cases: Readonly<Record<string, Case>>): Promise<Record<string, Outcome>> {
-  const driver = ['--import', 'tsx', join(import.meta.dirname, 'in-namespace.ts')]
-  const child = spawn(IN_NAMESPACE[0], [...IN_NAMESPACE.slice(1), process.execPath, ...driver], { stdio: ['pipe', 'pipe', 'pipe'] })
+  const driver = ['--import', 'tsx', join(import.meta.dirname, 'support/in-namespace.ts')]
+  const child = spawn(IN_NAMESPACE[0], [...IN_NAMESPACE.slice(1), process.execPath, ...driver], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+  })
   child.stdin.end(JSON.stringify(cases))
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)])
   if (stdout === '') throw new Error(stderr)
@@ -42,7 +48,11 @@ const CASES = {
   hardenedAndForbidden: { service: BOTH, inputs: {}, env: NO_V1 },
   switchedOff: { service: BOTH, inputs: {}, faults: [[garbage('Forbidden', 403), { action: 'Token' }]] },
   // Were it asked, the request would fail: nothing listens there.
-  proxy: { service: HARDENED_ONLY, inputs: {}, env: { HTTP_PROXY: 'http://127.0.0.1:9', http_proxy: 'http://127.0.0.1:9' } },
+  proxy: {
+    service: HARDENED_ONLY,
+    inputs: {},
+    env: { HTTP_PROXY: 'http://127.0.0.1:9', http_proxy: 'http://127.0.0.1:9' },
+  },
   noRole: { service: HARDENED_ONLY, role: false, inputs: {} },
   busyOnce: {
     service: BOTH,
@@ -63,13 +73,19 @@ const CASES = {
       ],
     ],
   },
-  notSuccess: { service: BOTH, inputs: {}, faults: [[garbage('{"Code":"Failed"}'), { action: 'Credentials' }]] },
+  notSuccess: {
+    service: BOTH,
+    inputs: {},
+    faults: [[garbage('{"Code":"Failed"}'), { action: 'Credentials' }]],
+  },
   noCode: {
     service: BOTH,
     inputs: { 'retry-max-attempts': '2' },
     faults: [
       [
-        garbage('{"AccessKeyId":"STS.x","AccessKeySecret":"x","SecurityToken":"x","Expiration":"2026-01-02T03:04:05Z"}'),
+        garbage(
+          '{"AccessKeyId":"STS.x","AccessKeySecret":"x","SecurityToken":"x","Expiration":"2026-01-02T03:04:05Z"}',
+        ),
         { action: 'Credentials', times: 9 },
       ],
     ],
@@ -79,7 +95,9 @@ const CASES = {
     inputs: { 'retry-max-attempts': '2' },
     faults: [
       [
-        garbage('{"AccessKeyId":"STS.x","AccessKeySecret":"x","SecurityToken":"x","Expiration":"soon","Code":"Success"}'),
+        garbage(
+          '{"AccessKeyId":"STS.x","AccessKeySecret":"x","SecurityToken":"x","Expiration":"soon","Code":"Success"}',
+        ),
         { action: 'Credentials', times: 9 },
       ],
     ],
@@ -90,7 +108,12 @@ const CASES = {
     faults: [[garbage('<html>\nsign in</html>'), { action: 'Token', times: 9 }]],
   },
   // An empty token is no permission to go on without one.
-  emptyToken: { service: BOTH, inputs: { 'retry-max-attempts': '1' }, env: NO_V1, faults: [[garbage(''), { action: 'Token' }]] },
+  emptyToken: {
+    service: BOTH,
+    inputs: { 'retry-max-attempts': '1' },
+    env: NO_V1,
+    faults: [[garbage(''), { action: 'Token' }]],
+  },
   strangeRole: {
     service: BOTH,
     inputs: { 'retry-max-attempts': '2' },
@@ -99,14 +122,18 @@ const CASES = {
   nothing: { service: 'nothing', inputs: {} },
   refusal: { service: 'refusal', inputs: {} },
   silence: { service: 'silence', inputs: {} },
-  roleOnly: { service: BOTH, inputs: { 'role-duration-seconds': '900', 'role-session-name': 'x1', 'source-identity': 'me' } },
+  roleOnly: {
+    service: BOTH,
+    inputs: { 'role-duration-seconds': '900', 'role-session-name': 'x1', 'source-identity': 'me' },
+  },
   unasked: { service: BOTH, inputs: { 'credential-source': '' } },
 } as const satisfies Record<string, Omit<Case, 'node'>>
 
 type Name = keyof typeof CASES
 
 // Whoever reads the log must learn what was not tested.
-if (obstacle !== undefined) console.warn(`The metadata service was not tested: this machine gives no private network (${obstacle}).`)
+if (obstacle !== undefined)
+  console.warn(`The metadata service was not tested: this machine gives no private network (${obstacle}).`)
 
 const outcomes = new Map<string, Record<string, Outcome>>()
 
@@ -125,7 +152,8 @@ beforeAll(async () => {
     if (found === undefined) throw new Error(`no outcome of ${name}`)
     return found
   }
-  const asked = (name: Name): unknown[] => outcome(name).metadata.map(({ action, status }) => [action, status])
+  const asked = (name: Name): unknown[] =>
+    outcome(name).metadata.map(({ action, status }) => [action, status])
   const SUCCESS = [
     ['Token', 200],
     ['RoleName', 200],
@@ -133,7 +161,13 @@ beforeAll(async () => {
   ]
   const succeeded = (name: Name): void => {
     const { exitCode, errors, warnings, stderr } = outcome(name)
-    expect({ name, exitCode, errors, warnings, stderr }).toEqual({ name, exitCode: 0, errors: [], warnings: [], stderr: '' })
+    expect({ name, exitCode, errors, warnings, stderr }).toEqual({
+      name,
+      exitCode: 0,
+      errors: [],
+      warnings: [],
+      stderr: '',
+    })
   }
   /** The one error of a case that failed before STS was asked. */
   const errorOf = (name: Name): string => {
@@ -160,7 +194,11 @@ beforeAll(async () => {
         caller: expect.stringMatching(new RegExp(`^${INSTANCE_ROLE.replace(':role/', ':assumed-role/')}/i-`)),
       },
     ])
-    expect(outputs).toMatchObject({ arn: `${DEPLOY_ROLE}/from-ecs`, 'credential-source': 'ecs-ram-role', 'role-session-name': 'from-ecs' })
+    expect(outputs).toMatchObject({
+      arn: `${DEPLOY_ROLE}/from-ecs`,
+      'credential-source': 'ecs-ram-role',
+      'role-session-name': 'from-ecs',
+    })
     expect(log).toContain("Source:   the instance's RAM role")
     expect(log).toContain('(in 60 minutes)')
     // The instance's own session is a link of the chain: masked, and handed on to nobody.
@@ -181,7 +219,8 @@ beforeAll(async () => {
     })
     expect(outputs).not.toHaveProperty('role-session-name')
     expect(log).toContain('(in 360 minutes)')
-    for (const name of ['ACCESS_KEY_ID', 'ACCESS_KEY_SECRET', 'SECURITY_TOKEN']) expect(masks).toContain(env[`ALIBABA_CLOUD_${name}`])
+    for (const name of ['ACCESS_KEY_ID', 'ACCESS_KEY_SECRET', 'SECURITY_TOKEN'])
+      expect(masks).toContain(env[`ALIBABA_CLOUD_${name}`])
   })
 
   test('the hardened mode first: every request shows the token, which is masked', () => {
@@ -200,7 +239,9 @@ beforeAll(async () => {
       succeeded(name)
       expect(asked(name)).toEqual([['Token', 404], ...SUCCESS.slice(1)])
     }
-    expect(errorOf('v1Forbidden')).toMatch(/status 404\), and ALIBABA_CLOUD_IMDSV1_DISABLED forbids .*\(HttpTokens\)/)
+    expect(errorOf('v1Forbidden')).toMatch(
+      /status 404\), and ALIBABA_CLOUD_IMDSV1_DISABLED forbids .*\(HttpTokens\)/,
+    )
     expect(asked('v1Forbidden')).toEqual([['Token', 404]])
     expect(errorOf('switchedOff')).toMatch(/gives no token \(status 403\)\..*HttpEndpoint/)
     expect(asked('switchedOff')).toEqual([['Token', 403]])
@@ -214,7 +255,9 @@ beforeAll(async () => {
   })
 
   test('an instance without a role: one answer is enough', () => {
-    expect(errorOf('noRole')).toMatch(/^credential-source: ecs-ram-role: this instance has no RAM role\. Attach one/)
+    expect(errorOf('noRole')).toMatch(
+      /^credential-source: ecs-ram-role: this instance has no RAM role\. Attach one/,
+    )
     expect(asked('noRole')).toEqual([
       ['Token', 200],
       ['RoleName', 404],
@@ -231,7 +274,9 @@ beforeAll(async () => {
       'Credentials',
       'Credentials',
     ])
-    expect(outcome('busyOnce').log.match(/^metadata request: attempt 1 of 5 failed .*; trying again in/gm)).toHaveLength(3)
+    expect(
+      outcome('busyOnce').log.match(/^metadata request: attempt 1 of 5 failed .*; trying again in/gm),
+    ).toHaveLength(3)
   })
 
   test.each([
@@ -242,7 +287,9 @@ beforeAll(async () => {
     ['strangeRole', 'RoleName', "something that is not a role's name"],
   ] as const)('%s: asked as often as allowed, and told with the last cause', (name, action, cause) => {
     const message = errorOf(name)
-    expect(message).toMatch(/^credential-source: ecs-ram-role: the metadata service of this machine gives no usable answer\./)
+    expect(message).toMatch(
+      /^credential-source: ecs-ram-role: the metadata service of this machine gives no usable answer\./,
+    )
     expect(message).toContain('gave up after 2 attempts')
     expect(message).toContain(cause)
     expect(outcome(name).metadata.filter((request) => request.action === action)).toHaveLength(2)
@@ -262,8 +309,12 @@ beforeAll(async () => {
     ['silence', 'no connection within 1.0 s'],
   ] as const)('off ECS, with %s at the address: told at once, with what to use instead', (name, cause) => {
     const message = errorOf(name)
-    expect(message).toContain(`credential-source: ecs-ram-role: this machine has no metadata service (100.100.100.200: ${cause}).`)
-    expect(message).toMatch(/on GitHub's own runners use oidc-provider-arn, elsewhere an access key or oidc-token-file\.$/)
+    expect(message).toContain(
+      `credential-source: ecs-ram-role: this machine has no metadata service (100.100.100.200: ${cause}).`,
+    )
+    expect(message).toMatch(
+      /on GitHub's own runners use oidc-provider-arn, elsewhere an access key or oidc-token-file\.$/,
+    )
     expect(outcome(name).log).not.toContain('trying again')
   })
 

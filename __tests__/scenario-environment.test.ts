@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
-import { NODES, startJob, type Job, type StepInputs } from './job.js'
-import { ACCOUNT, DEPLOY_ROLE, OIDC_ROLE, PROVIDER_ARN, startWorld, type World } from './world.js'
+import { NODES, startJob, type Job, type StepInputs } from './support/job.js'
+import { ACCOUNT, DEPLOY_ROLE, OIDC_ROLE, PROVIDER_ARN, startWorld, type World } from './support/world.js'
 
 /** The families of variables that hold a key, in the aliyun CLI's order: ID, secret, token. */
 const FAMILIES = [
@@ -38,19 +38,31 @@ afterEach(() => {
 })
 
 /** Variables of a family that hold a key. */
-function holding({ accessKeyId, accessKeySecret, securityToken }: Key, family: readonly string[] = FAMILIES[0]): Record<string, string> {
+function holding(
+  { accessKeyId, accessKeySecret, securityToken }: Key,
+  family: readonly string[] = FAMILIES[0],
+): Record<string, string> {
   const [id = '', secret = '', token = ''] = family
-  return { [id]: accessKeyId, [secret]: accessKeySecret, ...(securityToken === undefined ? {} : { [token]: securityToken }) }
+  return {
+    [id]: accessKeyId,
+    [secret]: accessKeySecret,
+    ...(securityToken === undefined ? {} : { [token]: securityToken }),
+  }
 }
 
-const calls = (): unknown[] => world.standIn.requests.map(({ action, accessKeyId, status }) => [action, accessKeyId, status])
+const calls = (): unknown[] =>
+  world.standIn.requests.map(({ action, accessKeyId, status }) => [action, accessKeyId, status])
 
 describe.each(NODES)('on %s', (node) => {
   const newJob = (env: Record<string, string>): Job => (job = startJob({ standIn: world.standIn, node, env }))
 
   test('a long-lived key assumes a role', async () => {
     newJob(holding(world.key))
-    const main = await job.main({ ...common, 'credential-source': 'environment', 'role-to-assume': DEPLOY_ROLE })
+    const main = await job.main({
+      ...common,
+      'credential-source': 'environment',
+      'role-to-assume': DEPLOY_ROLE,
+    })
     expect([main.exitCode, main.errors, main.warnings]).toEqual([0, [], []])
     expect(calls()).toEqual([['AssumeRole', world.key.accessKeyId, 200]])
     expect(main.outputs.get('credential-source')).toBe('environment')
@@ -62,7 +74,11 @@ describe.each(NODES)('on %s', (node) => {
 
   test('a temporary key assumes a role', async () => {
     newJob(holding(temporary))
-    const main = await job.main({ ...common, 'credential-source': 'environment', 'role-to-assume': DEPLOY_ROLE })
+    const main = await job.main({
+      ...common,
+      'credential-source': 'environment',
+      'role-to-assume': DEPLOY_ROLE,
+    })
     expect([main.exitCode, main.errors, main.warnings]).toEqual([0, [], []])
     expect(calls()).toEqual([['AssumeRole', temporary.accessKeyId, 200]])
   })
@@ -76,7 +92,9 @@ describe.each(NODES)('on %s', (node) => {
     expect(main.env.get('ALICLOUD_ACCESS_KEY')).toBe(temporary.accessKeyId)
     expect(main.outputs.get('arn')).toBe(`acs:ram::${ACCOUNT}:assumed-role/deploy-oidc/earlier`)
     expect(main.outputs.has('expiration')).toBe(false)
-    expect(main.masks).toEqual(expect.arrayContaining([temporary.accessKeyId, temporary.accessKeySecret, temporary.securityToken]))
+    expect(main.masks).toEqual(
+      expect.arrayContaining([temporary.accessKeyId, temporary.accessKeySecret, temporary.securityToken]),
+    )
   })
 
   test('a temporary key that has ended is not handed on', async () => {
@@ -90,20 +108,35 @@ describe.each(NODES)('on %s', (node) => {
   test('a long-lived key without a role is a fault, and no request', async () => {
     newJob(holding(world.key))
     const main = await job.main({ ...common, 'credential-source': 'environment' })
-    expect(main.errors).toEqual([expect.stringMatching(/^role-to-assume: nothing given beside a long-lived access key/)])
+    expect(main.errors).toEqual([
+      expect.stringMatching(/^role-to-assume: nothing given beside a long-lived access key/),
+    ])
     expect(calls()).toEqual([])
   })
 
   test('an environment without a key is a fault that names the variables', async () => {
-    newJob({ ALIBABA_CLOUD_ACCESS_KEY_ID: world.key.accessKeyId, ALIBABACLOUD_ACCESS_KEY_SECRET: world.key.accessKeySecret })
-    const main = await job.main({ ...common, 'credential-source': 'environment', 'role-to-assume': DEPLOY_ROLE })
-    expect(main.errors).toEqual([expect.stringMatching(/^credential-source: .* holds no key\. .*ALIBABA_CLOUD_ACCESS_KEY_ID/)])
+    newJob({
+      ALIBABA_CLOUD_ACCESS_KEY_ID: world.key.accessKeyId,
+      ALIBABACLOUD_ACCESS_KEY_SECRET: world.key.accessKeySecret,
+    })
+    const main = await job.main({
+      ...common,
+      'credential-source': 'environment',
+      'role-to-assume': DEPLOY_ROLE,
+    })
+    expect(main.errors).toEqual([
+      expect.stringMatching(/^credential-source: .* holds no key\. .*ALIBABA_CLOUD_ACCESS_KEY_ID/),
+    ])
     expect(calls()).toEqual([])
   })
 
   test("the first whole family decides, in the CLI's order, with no other family's token", async () => {
     newJob({})
-    const other = { accessKeyId: 'LTAIofAnother', accessKeySecret: 'secretOfAnother', securityToken: 'tokenOfAnother' }
+    const other = {
+      accessKeyId: 'LTAIofAnother',
+      accessKeySecret: 'secretOfAnother',
+      securityToken: 'tokenOfAnother',
+    }
     for (const [index, family] of FAMILIES.entries()) {
       const env = {
         // Before it a half, behind it a whole one.
@@ -133,7 +166,12 @@ describe.each(NODES)('on %s', (node) => {
     const first = await job.main(world.byOidc)
     expect(first.exitCode).toBe(0)
     world.standIn.forget()
-    const inputs: StepInputs = { ...common, 'role-chaining': 'true', 'role-to-assume': DEPLOY_ROLE, 'role-session-expiration': '1800' }
+    const inputs: StepInputs = {
+      ...common,
+      'role-chaining': 'true',
+      'role-to-assume': DEPLOY_ROLE,
+      'role-session-expiration': '1800',
+    }
     const alone = await job.main(inputs)
     expect([alone.exitCode, alone.errors, alone.warnings]).toEqual([0, [], []])
     expect(world.standIn.assumptions).toMatchObject([
@@ -141,7 +179,9 @@ describe.each(NODES)('on %s', (node) => {
     ])
     const beside = await job.main({ ...inputs, 'oidc-provider-arn': PROVIDER_ARN })
     expect([beside.exitCode, beside.errors]).toEqual([0, []])
-    expect(beside.warnings).toEqual([expect.stringMatching(/^role-chaining: true .* oidc-provider-arn is not used\./)])
+    expect(beside.warnings).toEqual([
+      expect.stringMatching(/^role-chaining: true .* oidc-provider-arn is not used\./),
+    ])
     expect(world.standIn.requests.map(({ service, action }) => [service, action])).toEqual([
       ['sts', 'AssumeRole'],
       ['sts', 'AssumeRole'],
@@ -169,8 +209,17 @@ describe.each(NODES)('on %s', (node) => {
   })
 
   test("the environment's region is not this step's", async () => {
-    newJob({ ...holding(world.key), ALIBABA_CLOUD_REGION_ID: 'eu-central-1', ALICLOUD_REGION: 'eu-central-1' })
-    const main = await job.main({ ...common, region: '', 'credential-source': 'environment', 'role-to-assume': DEPLOY_ROLE })
+    newJob({
+      ...holding(world.key),
+      ALIBABA_CLOUD_REGION_ID: 'eu-central-1',
+      ALICLOUD_REGION: 'eu-central-1',
+    })
+    const main = await job.main({
+      ...common,
+      region: '',
+      'credential-source': 'environment',
+      'role-to-assume': DEPLOY_ROLE,
+    })
     expect([main.exitCode, main.errors]).toEqual([0, []])
     expect(main.outputs.has('region')).toBe(false)
     expect([...main.env.values()]).not.toContain('eu-central-1')

@@ -1,8 +1,8 @@
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
-import { NODES, startJob, type Job, type JobOptions, type StepResult } from './job.js'
-import { ACCOUNT, DEPLOY_ROLE, OIDC_ROLE, startWorld, type World } from './world.js'
+import { NODES, startJob, type Job, type JobOptions, type StepResult } from './support/job.js'
+import { ACCOUNT, DEPLOY_ROLE, OIDC_ROLE, startWorld, type World } from './support/world.js'
 
 let world: World
 let job: Job
@@ -32,7 +32,8 @@ function sessionIn({ env }: Pick<StepResult, 'env'>): { id: string; secret: stri
 }
 
 describe.each(NODES)('on %s', (node) => {
-  const newJob = (options: Partial<JobOptions> = {}): Job => (job = startJob({ standIn: world.standIn, node, ...options }))
+  const newJob = (options: Partial<JobOptions> = {}): Job =>
+    (job = startJob({ standIn: world.standIn, node, ...options }))
 
   test('an access key: masks, requests, variables, outputs, state and log', async () => {
     newJob()
@@ -41,7 +42,14 @@ describe.each(NODES)('on %s', (node) => {
 
     expect(main.exitCode).toBe(0)
     expect(main.stderr).toBe('')
-    expect(main.masks).toEqual([world.key.accessKeyId, world.key.accessKeySecret, world.standIn.issuer.requestToken, id, secret, token])
+    expect(main.masks).toEqual([
+      world.key.accessKeyId,
+      world.key.accessKeySecret,
+      world.standIn.issuer.requestToken,
+      id,
+      secret,
+      token,
+    ])
     const expiration = main.outputs.get('expiration') ?? ''
     expect(main.stdout.split('\n').slice(main.masks.length)).toEqual([
       `::group::Alibaba Cloud identity: ${DEPLOY_ROLE}/${SESSION_NAME}`,
@@ -86,16 +94,24 @@ describe.each(NODES)('on %s', (node) => {
     })
     expect(main.summary).toBe('')
 
-    expect(world.standIn.requests.map(({ service, method, action, status }) => [service, method, action, status])).toEqual([
-      ['sts', 'POST', 'AssumeRole', 200],
-    ])
-    expect(world.standIn.requests[0]?.query).toEqual({ RoleArn: DEPLOY_ROLE, RoleSessionName: SESSION_NAME, DurationSeconds: '3600' })
+    expect(
+      world.standIn.requests.map(({ service, method, action, status }) => [service, method, action, status]),
+    ).toEqual([['sts', 'POST', 'AssumeRole', 200]])
+    expect(world.standIn.requests[0]?.query).toEqual({
+      RoleArn: DEPLOY_ROLE,
+      RoleSessionName: SESSION_NAME,
+      DurationSeconds: '3600',
+    })
     expect(world.standIn.requests[0]?.headers.authorization).toMatch(/^ACS3-HMAC-SHA256 /)
   })
 
   test('an OIDC token: the token is masked before STS is asked, and travels in the body', async () => {
     newJob()
-    const main = await job.main({ ...world.byOidc, 'role-duration-seconds': '7200', 'role-session-name': 'nightly build #7' })
+    const main = await job.main({
+      ...world.byOidc,
+      'role-duration-seconds': '7200',
+      'role-session-name': 'nightly build #7',
+    })
     const { id, secret, token } = sessionIn(main)
     const [issued, assumed] = world.standIn.requests
 
@@ -145,7 +161,8 @@ describe.each(NODES)('on %s', (node) => {
       'mask-account-id': 'true',
       'role-external-id': 'x-1',
       'source-identity': 'octocat',
-      'inline-session-policy': '{\n  "Version": "1",\n  "Statement": [ { "Effect": "Allow", "Action": "oss:*", "Resource": "*" } ]\n}',
+      'inline-session-policy':
+        '{\n  "Version": "1",\n  "Statement": [ { "Effect": "Allow", "Action": "oss:*", "Resource": "*" } ]\n}',
       'allowed-account-ids': `999, ${ACCOUNT}`,
     })
     const { id, secret, token } = sessionIn(main)
@@ -158,7 +175,12 @@ describe.each(NODES)('on %s', (node) => {
       ['SECURITY_TOKEN', token],
       [
         'default_serverless_devs_key',
-        JSON.stringify({ AccountID: ACCOUNT, AccessKeyID: id, AccessKeySecret: secret, SecurityToken: token }),
+        JSON.stringify({
+          AccountID: ACCOUNT,
+          AccessKeyID: id,
+          AccessKeySecret: secret,
+          SecurityToken: token,
+        }),
       ],
       ['serverless_devs_access_cicd_alias_name', 'default_serverless_devs_key'],
     ])
@@ -189,7 +211,11 @@ describe.each(NODES)('on %s', (node) => {
 
   test('outputs alone: nothing is exported, and post has nothing to put back', async () => {
     newJob()
-    const main = await job.main({ ...world.byKey, 'export-environment-variables': 'false', 'output-credentials': 'true' })
+    const main = await job.main({
+      ...world.byKey,
+      'export-environment-variables': 'false',
+      'output-credentials': 'true',
+    })
     expect(main.env.size).toBe(0)
     expect(main.outputs.get('access-key-id')).toMatch(/^STS\./)
     expect(main.warnings).toEqual([])
@@ -216,8 +242,14 @@ describe.each(NODES)('on %s', (node) => {
       'security-token': session.securityToken,
     })
     expect(main.exitCode).toBe(0)
-    expect(sessionIn(main)).toEqual({ id: session.accessKeyId, secret: session.accessKeySecret, token: session.securityToken })
-    expect(world.standIn.requests.map(({ action, status }) => [action, status])).toEqual([['GetCallerIdentity', 200]])
+    expect(sessionIn(main)).toEqual({
+      id: session.accessKeyId,
+      secret: session.accessKeySecret,
+      token: session.securityToken,
+    })
+    expect(world.standIn.requests.map(({ action, status }) => [action, status])).toEqual([
+      ['GetCallerIdentity', 200],
+    ])
     expect(main.outputs.get('arn')).toBe(`acs:ram::${ACCOUNT}:assumed-role/deploy/earlier`)
     expect(main.outputs.has('expiration')).toBe(false)
     expect(main.outputs.has('role-session-name')).toBe(false)
@@ -268,21 +300,28 @@ describe.each(NODES)('on %s', (node) => {
     ['a broken file', '{"current": '],
     ['a file of another kind', '[]'],
     ['an empty file', ''],
-  ])('%s in the place of config.json is named, kept and stops the step before any request', async (_, text) => {
-    newJob()
-    mkdirSync(dirname(job.configFile))
-    writeFileSync(job.configFile, text)
-    const main = await job.main({ ...world.byKey, profile: 'ci' })
-    expect(main.exitCode).toBe(1)
-    expect(main.errors).toEqual([expect.stringContaining(job.configFile)])
-    expect(readFileSync(job.configFile, 'utf8')).toBe(text)
-    expect(world.standIn.requests).toEqual([])
-    expect(main.env.size).toBe(0)
-  })
+  ])(
+    '%s in the place of config.json is named, kept and stops the step before any request',
+    async (_, text) => {
+      newJob()
+      mkdirSync(dirname(job.configFile))
+      writeFileSync(job.configFile, text)
+      const main = await job.main({ ...world.byKey, profile: 'ci' })
+      expect(main.exitCode).toBe(1)
+      expect(main.errors).toEqual([expect.stringContaining(job.configFile)])
+      expect(readFileSync(job.configFile, 'utf8')).toBe(text)
+      expect(world.standIn.requests).toEqual([])
+      expect(main.env.size).toBe(0)
+    },
+  )
 
   test('a refused role: one request, nothing exported, written or set', async () => {
     newJob()
-    const main = await job.main({ ...world.byKey, 'role-to-assume': `acs:ram::${ACCOUNT}:role/absent`, profile: 'ci' })
+    const main = await job.main({
+      ...world.byKey,
+      'role-to-assume': `acs:ram::${ACCOUNT}:role/absent`,
+      profile: 'ci',
+    })
     expect(main.exitCode).toBe(1)
     expect(main.errors).toEqual([expect.stringContaining('EntityNotExist.Role')])
     expect(world.standIn.requests).toHaveLength(1)
@@ -292,7 +331,12 @@ describe.each(NODES)('on %s', (node) => {
 
   test('another account than the allowed ones: told before anything is exported', async () => {
     newJob()
-    const main = await job.main({ ...world.byKey, 'allowed-account-ids': '42,43', profile: 'ci', 'output-credentials': 'true' })
+    const main = await job.main({
+      ...world.byKey,
+      'allowed-account-ids': '42,43',
+      profile: 'ci',
+      'output-credentials': 'true',
+    })
     expect(main.exitCode).toBe(1)
     expect(main.errors).toEqual([expect.stringMatching(new RegExp(`account ${ACCOUNT}.*42, 43`))])
     expect([main.env.size, main.outputs.size]).toEqual([0, 0])

@@ -2,9 +2,9 @@ import { createServer, type Server } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Fault } from '../stand-in/faults.js'
-import { startConnectProxy, type ConnectProxy } from './connect-proxy.js'
-import { NODES, startJob, type Job, type JobOptions } from './job.js'
-import { startWorld, type World } from './world.js'
+import { startConnectProxy, type ConnectProxy } from './support/connect-proxy.js'
+import { NODES, startJob, type Job, type JobOptions } from './support/job.js'
+import { startWorld, type World } from './support/world.js'
 
 const ISSUER_HOST = 'run-actions-1-azure-eastus.actions.githubusercontent.com'
 const STS_HOST = 'sts.cn-hangzhou.aliyuncs.com'
@@ -29,14 +29,27 @@ afterEach(() => {
   }
 })
 
-const error = (status: number, code: string, message = code): Fault => ({ kind: 'error', status, code, message })
-const response = (status: number, body = '', headers: Record<string, string> = {}): Fault => ({ kind: 'response', status, body, headers })
+const error = (status: number, code: string, message = code): Fault => ({
+  kind: 'error',
+  status,
+  code,
+  message,
+})
+const response = (status: number, body = '', headers: Record<string, string> = {}): Fault => ({
+  kind: 'response',
+  status,
+  body,
+  headers,
+})
 
 /** Faults after which another attempt may succeed: at STS. */
 const PASSING: readonly [string, Fault][] = [
   ['Throttling', error(400, 'Throttling')],
   ['Throttling.User', error(400, 'Throttling.User')],
-  ['Throttling.Api with x-acs-retry-after', { ...error(429, 'Throttling.Api'), headers: { 'x-acs-retry-after': '1' } } as Fault],
+  [
+    'Throttling.Api with x-acs-retry-after',
+    { ...error(429, 'Throttling.Api'), headers: { 'x-acs-retry-after': '1' } } as Fault,
+  ],
   ['InternalError', error(500, 'InternalError')],
   ['ServiceUnavailable', error(503, 'ServiceUnavailable')],
   ['SignatureNonceUsed', error(400, 'SignatureNonceUsed')],
@@ -56,17 +69,27 @@ const PASSING: readonly [string, Fault][] = [
 
 /** Faults that no other attempt would mend. */
 const FINAL: readonly [string, Fault, RegExp][] = [
-  ['a denial', error(403, 'NoPermission', 'You are not authorized to do this action. You should be authorized by RAM.'), /NoPermission/],
+  [
+    'a denial',
+    error(403, 'NoPermission', 'You are not authorized to do this action. You should be authorized by RAM.'),
+    /NoPermission/,
+  ],
   ['a denial with a server status', error(500, 'NoPermission'), /NoPermission/],
-  ['a denial within a success', response(200, '{"Code":"NoPermission","Message":"no","RequestId":"R-1"}'), /NoPermission[\s\S]*R-1/],
+  [
+    'a denial within a success',
+    response(200, '{"Code":"NoPermission","Message":"no","RequestId":"R-1"}'),
+    /NoPermission[\s\S]*R-1/,
+  ],
   ['an unknown code', error(400, 'Odd.Refusal', 'odd words'), /Odd\.Refusal[\s\S]*odd words/],
   ['a wrong signature', error(400, 'SignatureDoesNotMatch'), /SignatureDoesNotMatch/],
   ['a permanent redirect', response(301, '', { location: 'https://example.com' }), /redirect/],
 ]
 
 describe.each(NODES)('on %s', (node) => {
-  const newJob = (options: Partial<JobOptions> = {}): Job => (job = startJob({ standIn: world.standIn, node, ...options }))
-  const actions = ({ standIn } = world): (string | undefined)[] => standIn.requests.map(({ action }) => action)
+  const newJob = (options: Partial<JobOptions> = {}): Job =>
+    (job = startJob({ standIn: world.standIn, node, ...options }))
+  const actions = ({ standIn } = world): (string | undefined)[] =>
+    standIn.requests.map(({ action }) => action)
 
   test.each(PASSING)('%s: tried again, and one line says so', async (_, fault) => {
     newJob()
@@ -76,7 +99,9 @@ describe.each(NODES)('on %s', (node) => {
     expect(main.stderr).toBe('')
     expect(main.warnings).toEqual([])
     expect(actions()).toEqual(['AssumeRole', 'AssumeRole'])
-    expect(main.log.match(/^AssumeRole: attempt 1 of 5 failed \(.+\); trying again in \d+\.\d s\.$/gm)).toHaveLength(1)
+    expect(
+      main.log.match(/^AssumeRole: attempt 1 of 5 failed \(.+\); trying again in \d+\.\d s\.$/gm),
+    ).toHaveLength(1)
     const nonces = world.standIn.requests.map(({ headers }) => headers['x-acs-signature-nonce'])
     expect(new Set(nonces).size).toBe(2)
   })
@@ -129,7 +154,9 @@ describe.each(NODES)('on %s', (node) => {
     const main = await job.main(world.byOidc)
     expect(main.exitCode).toBe(0)
     expect(actions()).toEqual(['IdToken', 'AssumeRoleWithOIDC', 'IdToken', 'AssumeRoleWithOIDC'])
-    const tokens = world.standIn.requests.map(({ form }) => form.OIDCToken).filter((token) => token !== undefined)
+    const tokens = world.standIn.requests
+      .map(({ form }) => form.OIDCToken)
+      .filter((token) => token !== undefined)
     expect(new Set(tokens).size).toBe(2)
     expect(main.masks).toEqual(expect.arrayContaining(tokens))
 
@@ -142,7 +169,10 @@ describe.each(NODES)('on %s', (node) => {
 
   test('attempts run out: the error says how many, over what time, and the last cause', async () => {
     newJob()
-    world.standIn.sts.failNext(error(400, 'Throttling.User', 'Request was denied due to user flow control.'), { times: 9 })
+    world.standIn.sts.failNext(
+      error(400, 'Throttling.User', 'Request was denied due to user flow control.'),
+      { times: 9 },
+    )
     const main = await job.main({ ...world.byKey, 'retry-max-attempts': '2' })
     expect(main.exitCode).toBe(1)
     expect(actions()).toEqual(['AssumeRole', 'AssumeRole'])
@@ -189,13 +219,19 @@ describe.each(NODES)('on %s', (node) => {
         })
       })
     })
-    const main = await job.main({ ...world.byKey, 'sts-endpoint': `http://127.0.0.1:${closed}`, 'retry-max-attempts': '1' })
+    const main = await job.main({
+      ...world.byKey,
+      'sts-endpoint': `http://127.0.0.1:${closed}`,
+      'retry-max-attempts': '1',
+    })
     expect(main.exitCode).toBe(1)
     expect(main.errors[0]).toContain(`127.0.0.1:${closed}`)
     expect(main.errors[0]).toContain('ECONNREFUSED')
   })
 
-  const hasIpv6 = Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ address }) => address === '::1'))
+  const hasIpv6 = Object.values(networkInterfaces()).some((addresses) =>
+    addresses?.some(({ address }) => address === '::1'),
+  )
   ;(hasIpv6 ? test : test.skip)('IPv6, with TLS and a connection opened ahead', async () => {
     const fresh = await startWorld({ tls: true, host: '::1' })
     newJob({ standIn: fresh.standIn })
@@ -210,7 +246,8 @@ describe.each(NODES)('on %s', (node) => {
   })
 
   describe('with TLS', () => {
-    const secureJob = (env: NonNullable<JobOptions['env']> = {}): Job => newJob({ standIn: secure.standIn, env })
+    const secureJob = (env: NonNullable<JobOptions['env']> = {}): Job =>
+      newJob({ standIn: secure.standIn, env })
 
     test('extra CAs are trusted', async () => {
       secureJob()
@@ -248,7 +285,10 @@ describe.each(NODES)('on %s', (node) => {
     afterEach(async () => {
       await proxy.close()
     })
-    const ports = (): Record<string, number> => ({ [STS_HOST]: secure.standIn.sts.port, [ISSUER_HOST]: secure.standIn.issuer.port })
+    const ports = (): Record<string, number> => ({
+      [STS_HOST]: secure.standIn.sts.port,
+      [ISSUER_HOST]: secure.standIn.issuer.port,
+    })
     const issuerUrl = (): string => {
       const url = new URL(secure.standIn.issuer.requestUrl)
       url.host = `${ISSUER_HOST}:443`
@@ -306,7 +346,9 @@ describe.each(NODES)('on %s', (node) => {
       proxy = await startConnectProxy({})
       proxied({ HTTPS_PROXY: 'socks5://ci:hidden-word@127.0.0.1:1080' })
       const main = await job.main(inputs())
-      expect(main.errors).toEqual([expect.stringMatching(/^HTTPS_PROXY \(environment\): the value is not the URL of a proxy/)])
+      expect(main.errors).toEqual([
+        expect.stringMatching(/^HTTPS_PROXY \(environment\): the value is not the URL of a proxy/),
+      ])
       expect(proxy.asked).toEqual([])
     })
   })

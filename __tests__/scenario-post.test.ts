@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
-import { NODES, startJob, type Job, type JobOptions } from './job.js'
-import { ACCOUNT, startWorld, type World } from './world.js'
+import { NODES, startJob, type Job, type JobOptions } from './support/job.js'
+import { ACCOUNT, startWorld, type World } from './support/world.js'
 
 let world: World
 let job: Job
@@ -31,15 +31,23 @@ const USERS_FILE = `{
 `
 
 describe.each(NODES)('on %s', (node) => {
-  const newJob = (options: Partial<JobOptions> = {}): Job => (job = startJob({ standIn: world.standIn, node, ...options }))
+  const newJob = (options: Partial<JobOptions> = {}): Job =>
+    (job = startJob({ standIn: world.standIn, node, ...options }))
   const writeUsersFile = (): void => {
     mkdirSync(dirname(job.configFile))
     writeFileSync(job.configFile, USERS_FILE)
   }
-  const folder = (): string[] => (existsSync(dirname(job.configFile)) ? readdirSync(dirname(job.configFile)).sort() : [])
+  const folder = (): string[] =>
+    existsSync(dirname(job.configFile)) ? readdirSync(dirname(job.configFile)).sort() : []
 
   test('puts the variables back to what they held, and to nothing where there was nothing', async () => {
-    newJob({ env: { ALIBABA_CLOUD_REGION_ID: 'eu-central-1', ALICLOUD_SECRET_KEY: 'an earlier secret', OSS_REGION: 'kept' } })
+    newJob({
+      env: {
+        ALIBABA_CLOUD_REGION_ID: 'eu-central-1',
+        ALICLOUD_SECRET_KEY: 'an earlier secret',
+        OSS_REGION: 'kept',
+      },
+    })
     const main = await job.main(world.byKey)
     expect(main.masks).toContain('an earlier secret')
     const [post] = await job.posts()
@@ -74,7 +82,9 @@ describe.each(NODES)('on %s', (node) => {
     expect(main.exitCode).toBe(0)
     expect(written).not.toBe(USERS_FILE)
     expect(written).toContain('"unknown": {"z": 12345678901234567890, "a": 1.50}')
-    expect(JSON.parse(written)).toMatchObject({ current: 'set-current-profile' in inputs ? 'mine' : inputs.profile })
+    expect(JSON.parse(written)).toMatchObject({
+      current: 'set-current-profile' in inputs ? 'mine' : inputs.profile,
+    })
     await job.posts()
     expect(readFileSync(job.configFile, 'utf8')).toBe(USERS_FILE)
     expect(folder()).toEqual(['config.json'])
@@ -105,7 +115,9 @@ describe.each(NODES)('on %s', (node) => {
     expect(post?.log).toBe('cleanup is false: variables and profile stay as they are.\n')
     expect(post?.env.size).toBe(0)
     expect(folder()).toEqual(['config.json'])
-    expect(JSON.parse(readFileSync(job.configFile, 'utf8'))).toMatchObject({ profiles: [{ name: 'ci', mode: 'StsToken' }] })
+    expect(JSON.parse(readFileSync(job.configFile, 'utf8'))).toMatchObject({
+      profiles: [{ name: 'ci', mode: 'StsToken' }],
+    })
   })
 
   test('goes by the record: HOME and the inputs may be others by now', async () => {
@@ -120,7 +132,10 @@ describe.each(NODES)('on %s', (node) => {
     newJob()
     await job.main({ ...world.byKey, 'role-to-assume': 'x' })
     const [post] = await job.posts()
-    expect([post?.exitCode, post?.log]).toEqual([0, 'Nothing to take back: the step ended before it handed anything on.\n'])
+    expect([post?.exitCode, post?.log]).toEqual([
+      0,
+      'Nothing to take back: the step ended before it handed anything on.\n',
+    ])
     expect(post?.env.size).toBe(0)
   })
 
@@ -183,7 +198,13 @@ describe.each(NODES)('on %s', (node) => {
     expect(readFileSync(job.configFile, 'utf8')).not.toBe(USERS_FILE)
     // Nobody waits for the session to end: the record says that it has.
     const record = join(dirname(job.configFile), 'config.json.ci-record')
-    writeFileSync(record, readFileSync(record, 'utf8').replace(/"expiration": "[^"]*"/, '"expiration": "2020-01-01T00:00:00.000Z"'))
+    writeFileSync(
+      record,
+      readFileSync(record, 'utf8').replace(
+        /"expiration": "[^"]*"/,
+        '"expiration": "2020-01-01T00:00:00.000Z"',
+      ),
+    )
     const main = await next.main(world.byKey)
     next.remove()
     expect(main.exitCode).toBe(0)
@@ -194,6 +215,8 @@ describe.each(NODES)('on %s', (node) => {
   test('the account is not in the way of a job output unless it was asked to be hidden', async () => {
     newJob()
     const main = await job.main(world.byKey)
-    expect(main.masks.filter((mask) => ACCOUNT.includes(mask) || (main.outputs.get('arn') ?? '').includes(mask))).toEqual([])
+    expect(
+      main.masks.filter((mask) => ACCOUNT.includes(mask) || (main.outputs.get('arn') ?? '').includes(mask)),
+    ).toEqual([])
   })
 })

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Fault } from '../stand-in/faults.js'
-import { NODES, startJob, type Job } from './job.js'
-import { ACCOUNT, startWorld, type World } from './world.js'
+import { NODES, startJob, type Job } from './support/job.js'
+import { ACCOUNT, startWorld, type World } from './support/world.js'
 
 /**
  * The harness looks for every secret in everything that every step of every test prints. Here are the circumstances under which Node, the SDK and
@@ -19,7 +19,12 @@ const FAULTS: readonly [string, Fault | undefined][] = [
   ['success', undefined],
   [
     'a denial that quotes the request',
-    { kind: 'error', status: 403, code: 'NoPermission', message: 'You are not authorized to do this action.' },
+    {
+      kind: 'error',
+      status: 403,
+      code: 'NoPermission',
+      message: 'You are not authorized to do this action.',
+    },
   ],
   ['a broken answer', { kind: 'reset', when: 'mid-response' }],
   ['an answer in HTML', { kind: 'response', status: 500, body: '<html></html>' }],
@@ -46,7 +51,12 @@ describe.each(NODES)('on %s', (node) => {
     test.each(['byKey', 'byOidc'] as const)('%s', async (source) => {
       job = startJob({ standIn: world.standIn, node, env: TALKATIVE })
       if (fault !== undefined) world.standIn.sts.failNext(fault, { times: 2 })
-      const main = await job.main({ ...world[source], profile: 'ci', 'retry-max-attempts': '2', 'output-credentials': 'true' })
+      const main = await job.main({
+        ...world[source],
+        profile: 'ci',
+        'retry-max-attempts': '2',
+        'output-credentials': 'true',
+      })
       expect(main.exitCode).toBe(fault === undefined ? 0 : 1)
       const [post] = await job.posts()
       expect(post?.exitCode).toBe(0)
@@ -77,7 +87,11 @@ describe.each(NODES)('on %s', (node) => {
     const main = await job.main({ ...world.byKey, 'access-key-id': accessKeyId, 'access-key-secret': secret })
     expect(main.errors).toEqual([])
     expect(main.masks).toContain(secret.trim())
-    const denied = await job.main({ ...world.byKey, 'access-key-id': world.key.accessKeyId, 'access-key-secret': secret })
+    const denied = await job.main({
+      ...world.byKey,
+      'access-key-id': world.key.accessKeyId,
+      'access-key-secret': secret,
+    })
     expect(denied.exitCode).toBe(1)
   })
 
@@ -94,7 +108,11 @@ describe.each(NODES)('on %s', (node) => {
 
   test('a secret pasted into a plain input is not shown in its fault', async () => {
     job = startJob({ standIn: world.standIn, node })
-    const main = await job.main({ ...world.byKey, region: world.key.accessKeySecret, 'role-to-assume': world.key.accessKeyId })
+    const main = await job.main({
+      ...world.byKey,
+      region: world.key.accessKeySecret,
+      'role-to-assume': world.key.accessKeyId,
+    })
     expect(main.exitCode).toBe(1)
     expect(main.errors[0]).toContain('role-to-assume')
   })

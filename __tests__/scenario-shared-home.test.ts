@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { shareHome } from './shared-home.js'
+import { shareHome } from './support/shared-home.js'
 
 test('overlapping jobs leave the file as they found it, and no reader ever sees half of it', async () => {
   const { reads, killed } = await shareHome({ jobs: 16, kills: 0, seed: 1 })

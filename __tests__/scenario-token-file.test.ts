@@ -2,8 +2,8 @@ import { chmodSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { NODES, startJob, type Job, type StepInputs, type StepResult } from './job.js'
-import { DEPLOY_ROLE, OIDC_ROLE, PROVIDER_ARN, startWorld, type World } from './world.js'
+import { NODES, startJob, type Job, type StepInputs, type StepResult } from './support/job.js'
+import { DEPLOY_ROLE, OIDC_ROLE, PROVIDER_ARN, startWorld, type World } from './support/world.js'
 
 const SUBJECT = 'repo:octo-org/octo-repo:environment:production'
 
@@ -28,7 +28,8 @@ function write(content: string, mode = 0o600): void {
   chmodSync(path, mode)
 }
 
-const stsCalls = (): unknown[] => world.standIn.requests.map(({ service, action, code }) => [service, action, code])
+const stsCalls = (): unknown[] =>
+  world.standIn.requests.map(({ service, action, code }) => [service, action, code])
 
 describe.each(NODES)('on %s', (node) => {
   /** A job that GitHub gives no token to. */
@@ -93,10 +94,17 @@ describe.each(NODES)('on %s', (node) => {
   })
 
   test('a denial shows the claims of the token that was in the file, and the trust policy for it', async () => {
-    write(await world.standIn.issuer.mint({ sub: 'repo:someone/else:ref:refs/heads/main', aud: 'sts.aliyuncs.com' }))
+    write(
+      await world.standIn.issuer.mint({
+        sub: 'repo:someone/else:ref:refs/heads/main',
+        aud: 'sts.aliyuncs.com',
+      }),
+    )
     const main = await run()
     expect(main.errors).toEqual([
-      expect.stringMatching(/AuthenticationFail\.NoPermission[^]*"oidc:sub": \[?\s*"repo:someone\/else:ref:refs\/heads\/main"/),
+      expect.stringMatching(
+        /AuthenticationFail\.NoPermission[^]*"oidc:sub": \[?\s*"repo:someone\/else:ref:refs\/heads\/main"/,
+      ),
     ])
     expect(main.summary).toContain('repo:someone/else:ref:refs/heads/main')
     expect(stsCalls()).toHaveLength(1)

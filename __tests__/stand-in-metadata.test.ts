@@ -29,14 +29,17 @@ afterEach(async () => {
 })
 
 async function putToken(ttl?: string): Promise<{ status: number; body: string }> {
-  const headers: Record<string, string> = ttl === undefined ? {} : { 'X-aliyun-ecs-metadata-token-ttl-seconds': ttl }
+  const headers: Record<string, string> =
+    ttl === undefined ? {} : { 'X-aliyun-ecs-metadata-token-ttl-seconds': ttl }
   const response = await fetch(`${metadata.url}/latest/api/token`, { method: 'PUT', headers })
   return { status: response.status, body: await response.text() }
 }
 
 async function read(path: string, token?: string): Promise<{ status: number; body: string }> {
   const headers: Record<string, string> = token === undefined ? {} : { 'X-aliyun-ecs-metadata-token': token }
-  const response = await fetch(`${metadata.url}/latest/meta-data/ram/security-credentials${path}`, { headers })
+  const response = await fetch(`${metadata.url}/latest/meta-data/ram/security-credentials${path}`, {
+    headers,
+  })
   return { status: response.status, body: await response.text() }
 }
 
@@ -56,7 +59,9 @@ test('gives a role and its credentials to whoever shows a token', async () => {
     Code: 'Success',
   })
   expect(await read('/other', token)).toMatchObject({ status: 404 })
-  expect(metadata.requests.map(({ service, action, status: answered }) => [service, action, answered])).toEqual([
+  expect(
+    metadata.requests.map(({ service, action, status: answered }) => [service, action, answered]),
+  ).toEqual([
     ['metadata', 'Token', 200],
     ['metadata', 'RoleName', 200],
     ['metadata', 'RoleName', 200],

@@ -26,15 +26,27 @@ describe('permissions', () => {
     ['the system policy', [parseIdentityPolicy(ALIYUN_STS_ASSUME_ROLE_ACCESS)], 'Allow'],
     ['no policy', [], 'ImplicitDeny'],
     ['the role by name', [identity(allow)], 'Allow'],
-    ['the role in lists', [identity({ ...allow, Action: ['oss:*', 'sts:AssumeRole'], Resource: ['*:x', ROLE].slice(1) })], 'Allow'],
+    [
+      'the role in lists',
+      [identity({ ...allow, Action: ['oss:*', 'sts:AssumeRole'], Resource: ['*:x', ROLE].slice(1) })],
+      'Allow',
+    ],
     ['a region pattern', [identity({ ...allow, Resource: 'acs:ram:*:1234567890123456:role/dep*' })], 'Allow'],
     ['another role', [identity({ ...allow, Resource: `${ROLE}ment` })], 'ImplicitDeny'],
     ['another action', [identity({ ...allow, Action: 'sts:GetCallerIdentity' })], 'ImplicitDeny'],
     ['every action of sts', [identity({ ...allow, Action: 'sts:*' })], 'Allow'],
     ['NotAction', [identity({ Effect: 'Allow', NotAction: 'oss:*', Resource: '*' })], 'Allow'],
-    ['NotResource that names the role', [identity({ Effect: 'Allow', Action: '*', NotResource: ROLE })], 'ImplicitDeny'],
+    [
+      'NotResource that names the role',
+      [identity({ Effect: 'Allow', Action: '*', NotResource: ROLE })],
+      'ImplicitDeny',
+    ],
     ['a Deny beside an Allow', [identity(allow, { ...allow, Effect: 'Deny' })], 'ExplicitDeny'],
-    ['a Deny in another policy, first', [identity({ ...allow, Effect: 'Deny', Resource: '*' }), identity(allow)], 'ExplicitDeny'],
+    [
+      'a Deny in another policy, first',
+      [identity({ ...allow, Effect: 'Deny', Resource: '*' }), identity(allow)],
+      'ExplicitDeny',
+    ],
     [
       'an Allow under a condition that cannot be judged',
       [identity({ ...allow, Condition: { IpAddress: { 'acs:SourceIp': '10.0.0.0/8' } } })],
@@ -67,21 +79,38 @@ describe('trust', () => {
   test('a service is not a RAM identity', () => {
     const policy = parseTrustPolicy({
       Version: '1',
-      Statement: [{ Effect: 'Allow', Action: 'sts:AssumeRole', Principal: { Service: ['ecs.aliyuncs.com'] } }],
+      Statement: [
+        { Effect: 'Allow', Action: 'sts:AssumeRole', Principal: { Service: ['ecs.aliyuncs.com'] } },
+      ],
     })
     expect(evaluateTrust(policy, user, {})).toBe('ImplicitDeny')
   })
 
   test('an external ID has to be the one that is asked for', () => {
-    const policy = parseTrustPolicy(trustOfRam(['acs:ram::1:root'], { StringEquals: { 'sts:ExternalId': 'abc' } }))
+    const policy = parseTrustPolicy(
+      trustOfRam(['acs:ram::1:root'], { StringEquals: { 'sts:ExternalId': 'abc' } }),
+    )
     expect(evaluateTrust(policy, user, { 'sts:ExternalId': ['abc'] })).toBe('Allow')
     expect(evaluateTrust(policy, user, { 'sts:ExternalId': ['ABC'] })).toBe('ImplicitDeny')
     expect(evaluateTrust(policy, user, {})).toBe('ImplicitDeny')
   })
 
-  const context = { 'oidc:iss': ['https://i'], 'oidc:aud': ['a', 'b'], 'oidc:sub': ['repo:o/r:ref:refs/heads/main'] }
+  const context = {
+    'oidc:iss': ['https://i'],
+    'oidc:aud': ['a', 'b'],
+    'oidc:sub': ['repo:o/r:ref:refs/heads/main'],
+  }
   test.each([
-    [{ StringEquals: { 'oidc:iss': 'https://i', 'oidc:aud': ['b', 'c'], 'oidc:sub': 'repo:o/r:ref:refs/heads/main' } }, 'Allow'],
+    [
+      {
+        StringEquals: {
+          'oidc:iss': 'https://i',
+          'oidc:aud': ['b', 'c'],
+          'oidc:sub': 'repo:o/r:ref:refs/heads/main',
+        },
+      },
+      'Allow',
+    ],
     [{ StringEquals: { 'oidc:aud': 'a' }, StringLike: { 'oidc:sub': ['repo:x/*', 'repo:o/r:*'] } }, 'Allow'],
     [{ StringLike: { 'oidc:sub': 'repo:o/r:ref:refs/heads/ma?n' } }, 'Allow'],
     [{ StringLike: { 'oidc:sub': 'repo:O/r:*' } }, 'ImplicitDeny'],
@@ -95,7 +124,9 @@ describe('trust', () => {
   ] as const)('OIDC under %j', (condition, verdict) => {
     const policy = parseTrustPolicy(trustOfOidc(PROVIDER, condition))
     expect(evaluateTrust(policy, { kind: 'Federated', providerArn: PROVIDER }, context)).toBe(verdict)
-    expect(evaluateTrust(policy, { kind: 'Federated', providerArn: `${PROVIDER}2` }, context)).toBe('ImplicitDeny')
+    expect(evaluateTrust(policy, { kind: 'Federated', providerArn: `${PROVIDER}2` }, context)).toBe(
+      'ImplicitDeny',
+    )
     expect(evaluateTrust(policy, user, context)).toBe('ImplicitDeny')
   })
 

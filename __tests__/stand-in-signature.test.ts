@@ -37,18 +37,27 @@ describe('ACS3-HMAC-SHA256', () => {
 
   test('agrees with a known vector', () => {
     const canonicalRequest = acs3CanonicalRequest(request, headersToSign(headers))
-    expect(sha256Hex(canonicalRequest)).toBe('b6beb9120cc07585f7916cb087564baa94ebc095118a463283a5754476ba76cc')
-    expect(acs3Signature(canonicalRequest, SECRET)).toBe('746a968c06affcec861e83d0f3348507bfcbcbdfe087b2b7d35be7b2b2d5ebc0')
+    expect(sha256Hex(canonicalRequest)).toBe(
+      'b6beb9120cc07585f7916cb087564baa94ebc095118a463283a5754476ba76cc',
+    )
+    expect(acs3Signature(canonicalRequest, SECRET)).toBe(
+      '746a968c06affcec861e83d0f3348507bfcbcbdfe087b2b7d35be7b2b2d5ebc0',
+    )
   })
 
   test('covers host, content type and every x-acs header, whatever the order in which they are listed', () => {
     const names = headersToSign({ 'x-acs-b': '', accept: '', 'content-type': '', 'x-acs-a': '', host: '' })
     expect(names).toEqual(['content-type', 'host', 'x-acs-a', 'x-acs-b'])
-    expect(acs3CanonicalRequest(request, [...headersToSign(headers)].reverse())).toBe(acs3CanonicalRequest(request, headersToSign(headers)))
+    expect(acs3CanonicalRequest(request, [...headersToSign(headers)].reverse())).toBe(
+      acs3CanonicalRequest(request, headersToSign(headers)),
+    )
   })
 
   test.each([
-    ['ACS3-HMAC-SHA256 Credential=LTAI,SignedHeaders=host;x-acs-date,Signature=' + 'a'.repeat(64), ['host', 'x-acs-date']],
+    [
+      'ACS3-HMAC-SHA256 Credential=LTAI,SignedHeaders=host;x-acs-date,Signature=' + 'a'.repeat(64),
+      ['host', 'x-acs-date'],
+    ],
     ['ACS3-HMAC-SHA256 Credential=LTAI,SignedHeaders=host,Signature=tooshort', undefined],
     ['ACS3-HMAC-SM3 Credential=LTAI,SignedHeaders=host,Signature=' + 'a'.repeat(64), undefined],
     ['Bearer abc', undefined],
@@ -77,7 +86,9 @@ describe('signature version 1.0', () => {
   })
 
   test('leaves the signature itself out, and depends on the method', () => {
-    expect(v1StringToSign('POST', [['Signature', 'x'], ...parameters])).toBe(v1StringToSign('POST', parameters))
+    expect(v1StringToSign('POST', [['Signature', 'x'], ...parameters])).toBe(
+      v1StringToSign('POST', parameters),
+    )
     expect(v1StringToSign('GET', parameters)).not.toBe(v1StringToSign('POST', parameters))
   })
 })

@@ -2,10 +2,20 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import OpenApiV1 from '@alicloud/openapi-client'
 import { $OpenApiUtil } from '@alicloud/openapi-core'
 import StsV3, { AssumeRoleRequest, AssumeRoleWithOIDCRequest } from '@alicloud/sts20150401'
-import StsV1, { AssumeRoleRequest as AssumeRoleRequestV1, AssumeRoleWithOIDCRequest as AssumeRoleWithOIDCRequestV1 } from 'sts-v1'
+import StsV1, {
+  AssumeRoleRequest as AssumeRoleRequestV1,
+  AssumeRoleWithOIDCRequest as AssumeRoleWithOIDCRequestV1,
+} from 'sts-v1'
 
 import { ALIYUN_STS_ASSUME_ROLE_ACCESS, trustOfOidc, trustOfRam } from '../stand-in/policy.js'
-import { acs3CanonicalRequest, acs3Signature, headersToSign, sha256Hex, v1Signature, v1StringToSign } from '../stand-in/signature.js'
+import {
+  acs3CanonicalRequest,
+  acs3Signature,
+  headersToSign,
+  sha256Hex,
+  v1Signature,
+  v1StringToSign,
+} from '../stand-in/signature.js'
 import { startStandIn } from '../stand-in/stand-in.js'
 import type { StandIn } from '../stand-in/stand-in.js'
 
@@ -51,11 +61,25 @@ beforeEach(async () => {
       users: [{ name: 'ci', accessKey: USER, policies: [ALIYUN_STS_ASSUME_ROLE_ACCESS] }],
       rootKeys: [{ accessKey: ROOT }],
       roles: [
-        { name: 'deploy', roleId: '300000000000000001', maxSessionDuration: 7200, policies: [ALIYUN_STS_ASSUME_ROLE_ACCESS] },
+        {
+          name: 'deploy',
+          roleId: '300000000000000001',
+          maxSessionDuration: 7200,
+          policies: [ALIYUN_STS_ASSUME_ROLE_ACCESS],
+        },
         { name: 'next' },
-        { name: 'oidc', trustPolicy: trustOfOidc(PROVIDER, { StringLike: { 'oidc:sub': 'repo:octo-org/octo-repo:*' } }) },
+        {
+          name: 'oidc',
+          trustPolicy: trustOfOidc(PROVIDER, { StringLike: { 'oidc:sub': 'repo:octo-org/octo-repo:*' } }),
+        },
       ],
-      oidcProviders: [{ name: 'github', issuer: 'https://token.actions.githubusercontent.com', clientIds: ['sts.aliyuncs.com'] }],
+      oidcProviders: [
+        {
+          name: 'github',
+          issuer: 'https://token.actions.githubusercontent.com',
+          clientIds: ['sts.aliyuncs.com'],
+        },
+      ],
     },
   })
 })
@@ -68,14 +92,22 @@ afterEach(async () => {
 const ACS3 = {
   name: 'the SDK that signs ACS3',
   make: (key: Key) => {
-    const client = new StsV3.default(new $OpenApiUtil.Config({ ...key, endpoint: standIn.sts.host, protocol: 'HTTP' }))
+    const client = new StsV3.default(
+      new $OpenApiUtil.Config({ ...key, endpoint: standIn.sts.host, protocol: 'HTTP' }),
+    )
     return {
       assumeRole: async (input: AssumeInput = {}) =>
-        (await client.assumeRole(new AssumeRoleRequest({ roleArn: ROLE, roleSessionName: 'sess', ...input }))).body,
+        (await client.assumeRole(new AssumeRoleRequest({ roleArn: ROLE, roleSessionName: 'sess', ...input })))
+          .body,
       assumeRoleWithOidc: async (input: OidcInput) =>
         (
           await client.assumeRoleWithOIDC(
-            new AssumeRoleWithOIDCRequest({ roleArn: OIDC_ROLE, OIDCProviderArn: PROVIDER, roleSessionName: 'sess', ...input }),
+            new AssumeRoleWithOIDCRequest({
+              roleArn: OIDC_ROLE,
+              OIDCProviderArn: PROVIDER,
+              roleSessionName: 'sess',
+              ...input,
+            }),
           )
         ).body,
       getCallerIdentity: async () => (await client.getCallerIdentity()).body,
@@ -86,14 +118,25 @@ const ACS3 = {
 const V1 = {
   name: 'the SDK that signs version 1.0',
   make: (key: Key) => {
-    const client = new StsV1.default(new OpenApiV1.Config({ ...key, endpoint: standIn.sts.host, protocol: 'HTTP' }))
+    const client = new StsV1.default(
+      new OpenApiV1.Config({ ...key, endpoint: standIn.sts.host, protocol: 'HTTP' }),
+    )
     return {
       assumeRole: async (input: AssumeInput = {}) =>
-        (await client.assumeRole(new AssumeRoleRequestV1({ roleArn: ROLE, roleSessionName: 'sess', ...input }))).body,
+        (
+          await client.assumeRole(
+            new AssumeRoleRequestV1({ roleArn: ROLE, roleSessionName: 'sess', ...input }),
+          )
+        ).body,
       assumeRoleWithOidc: async (input: OidcInput) =>
         (
           await client.assumeRoleWithOIDC(
-            new AssumeRoleWithOIDCRequestV1({ roleArn: OIDC_ROLE, OIDCProviderArn: PROVIDER, roleSessionName: 'sess', ...input }),
+            new AssumeRoleWithOIDCRequestV1({
+              roleArn: OIDC_ROLE,
+              OIDCProviderArn: PROVIDER,
+              roleSessionName: 'sess',
+              ...input,
+            }),
           )
         ).body,
       getCallerIdentity: async () => (await client.getCallerIdentity()).body,
@@ -135,10 +178,18 @@ describe.each([ACS3, V1])('$name', ({ make }) => {
       accountId: ACCOUNT,
     })
     const next = make(sessionKey(await session.assumeRole({ roleArn: NEXT_ROLE, roleSessionName: 'sess2' })))
-    expect(await next.getCallerIdentity()).toMatchObject({ arn: `acs:ram::${ACCOUNT}:assumed-role/next/sess2` })
+    expect(await next.getCallerIdentity()).toMatchObject({
+      arn: `acs:ram::${ACCOUNT}:assumed-role/next/sess2`,
+    })
 
     expect(standIn.assumptions).toMatchObject([
-      { action: 'AssumeRole', roleArn: ROLE, durationSeconds: 7200, signer: USER.accessKeyId, caller: USER_ARN },
+      {
+        action: 'AssumeRole',
+        roleArn: ROLE,
+        durationSeconds: 7200,
+        signer: USER.accessKeyId,
+        caller: USER_ARN,
+      },
       {
         roleArn: NEXT_ROLE,
         roleSessionName: 'sess2',
@@ -147,7 +198,9 @@ describe.each([ACS3, V1])('$name', ({ make }) => {
         caller: `acs:ram::${ACCOUNT}:assumed-role/deploy/sess`,
       },
     ])
-    expect(standIn.requests.map(({ action, status, caller }) => [action, status, caller?.split(':')[4]])).toEqual([
+    expect(
+      standIn.requests.map(({ action, status, caller }) => [action, status, caller?.split(':')[4]]),
+    ).toEqual([
       ['AssumeRole', 200, 'user/ci'],
       ['GetCallerIdentity', 200, 'assumed-role/deploy/sess'],
       ['AssumeRole', 200, 'assumed-role/deploy/sess'],
@@ -156,8 +209,15 @@ describe.each([ACS3, V1])('$name', ({ make }) => {
   })
 
   test('is told who it is', async () => {
-    expect(await make(USER).getCallerIdentity()).toMatchObject({ identityType: 'RAMUser', arn: USER_ARN, accountId: ACCOUNT })
-    expect(await make(ROOT).getCallerIdentity()).toMatchObject({ identityType: 'Account', accountId: ACCOUNT })
+    expect(await make(USER).getCallerIdentity()).toMatchObject({
+      identityType: 'RAMUser',
+      arn: USER_ARN,
+      accountId: ACCOUNT,
+    })
+    expect(await make(ROOT).getCallerIdentity()).toMatchObject({
+      identityType: 'Account',
+      accountId: ACCOUNT,
+    })
   })
 
   test('assumes a role with an OIDC token', async () => {
@@ -172,15 +232,23 @@ describe.each([ACS3, V1])('$name', ({ make }) => {
         verificationInfo: 'Success',
       },
     })
-    expect(await make(sessionKey(body)).getCallerIdentity()).toMatchObject({ arn: `acs:ram::${ACCOUNT}:assumed-role/oidc/sess` })
+    expect(await make(sessionKey(body)).getCallerIdentity()).toMatchObject({
+      arn: `acs:ram::${ACCOUNT}:assumed-role/oidc/sess`,
+    })
     expect(standIn.requests[0]?.query.OIDCToken).toBe(token)
     expect(standIn.assumptions).toMatchObject([
-      { action: 'AssumeRoleWithOIDC', signer: undefined, caller: 'repo:octo-org/octo-repo:ref:refs/heads/main' },
+      {
+        action: 'AssumeRoleWithOIDC',
+        signer: undefined,
+        caller: 'repo:octo-org/octo-repo:ref:refs/heads/main',
+      },
     ])
   })
 
   test('is refused with a key that is wrong', async () => {
-    await expect(make({ ...USER, accessKeySecret: 'wrong' }).getCallerIdentity()).rejects.toEqual(refusedWith('SignatureDoesNotMatch'))
+    await expect(make({ ...USER, accessKeySecret: 'wrong' }).getCallerIdentity()).rejects.toEqual(
+      refusedWith('SignatureDoesNotMatch'),
+    )
     await expect(make({ ...USER, accessKeyId: 'LTAI5tNobody' }).getCallerIdentity()).rejects.toEqual(
       refusedWith('InvalidAccessKeyId.NotFound'),
     )
@@ -200,16 +268,18 @@ describe.each([ACS3, V1])('$name', ({ make }) => {
     const key = sessionKey(await make(USER).assumeRole())
     const other = sessionKey(await make(USER).assumeRole())
     const { accessKeyId, accessKeySecret } = key
-    await expect(make({ accessKeyId, accessKeySecret }).getCallerIdentity()).rejects.toEqual(refusedWith('MissingSecurityToken'))
+    await expect(make({ accessKeyId, accessKeySecret }).getCallerIdentity()).rejects.toEqual(
+      refusedWith('MissingSecurityToken'),
+    )
     await expect(make({ ...key, securityToken: other.securityToken }).getCallerIdentity()).rejects.toEqual(
       refusedWith('InvalidSecurityToken.MismatchWithAccessKey'),
     )
     await expect(make({ ...USER, securityToken: key.securityToken }).getCallerIdentity()).rejects.toEqual(
       refusedWith('InvalidSecurityToken.MismatchWithAccessKey'),
     )
-    await expect(make({ ...key, securityToken: key.securityToken.slice(1) }).getCallerIdentity()).rejects.toEqual(
-      refusedWith('InvalidSecurityToken.Malformed'),
-    )
+    await expect(
+      make({ ...key, securityToken: key.securityToken.slice(1) }).getCallerIdentity(),
+    ).rejects.toEqual(refusedWith('InvalidSecurityToken.Malformed'))
     standIn.advanceClock(3599)
     await expect(make(key).getCallerIdentity()).resolves.toBeDefined()
     standIn.advanceClock(1)
@@ -233,7 +303,10 @@ describe.each([ACS3, V1])('$name', ({ make }) => {
         message: expect.stringMatching(
           /code: 403, You are not authorized to do this action. You should be authorized by RAM. request id: /,
         ),
-        accessDeniedDetail: expect.objectContaining({ AuthAction: 'sts:AssumeRole', NoPermissionType: 'ImplicitDeny' }),
+        accessDeniedDetail: expect.objectContaining({
+          AuthAction: 'sts:AssumeRole',
+          NoPermissionType: 'ImplicitDeny',
+        }),
       }),
     )
   })
@@ -285,14 +358,20 @@ describe('AssumeRole', () => {
 
   test('is not for root accounts', async () => {
     await expect(client(ROOT).assumeRole()).rejects.toEqual(
-      expect.objectContaining({ code: 'NoPermission', message: expect.stringContaining('Roles may not be assumed by root accounts.') }),
+      expect.objectContaining({
+        code: 'NoPermission',
+        message: expect.stringContaining('Roles may not be assumed by root accounts.'),
+      }),
     )
   })
 
   test('needs the trust of the role', async () => {
     standIn.ram.setTrustPolicy(ROLE, trustOfRam([`acs:ram::${ACCOUNT}:user/other`]))
     await expect(client().assumeRole()).rejects.toEqual(
-      expect.objectContaining({ code: 'NoPermission', accessDeniedDetail: expect.objectContaining({ PolicyType: 'AssumeRolePolicy' }) }),
+      expect.objectContaining({
+        code: 'NoPermission',
+        accessDeniedDetail: expect.objectContaining({ PolicyType: 'AssumeRolePolicy' }),
+      }),
     )
     standIn.ram.setTrustPolicy(ROLE, JSON.stringify(trustOfRam([USER_ARN])))
     await expect(client().assumeRole()).resolves.toBeDefined()
@@ -307,7 +386,11 @@ describe('AssumeRole', () => {
   })
 
   test('across accounts needs both sides', async () => {
-    const { accessKey } = standIn.ram.addUser({ name: 'ci', accountId: '2', policies: [ALIYUN_STS_ASSUME_ROLE_ACCESS] })
+    const { accessKey } = standIn.ram.addUser({
+      name: 'ci',
+      accountId: '2',
+      policies: [ALIYUN_STS_ASSUME_ROLE_ACCESS],
+    })
     await expect(client(accessKey).assumeRole()).rejects.toEqual(refusedWith('NoPermission'))
     standIn.ram.setTrustPolicy(ROLE, trustOfRam(['acs:ram::2:root']))
     await expect(client(accessKey).assumeRole()).resolves.toBeDefined()
@@ -321,13 +404,19 @@ describe('AssumeRole', () => {
     await expect(session.assumeRole({ roleArn: NEXT_ROLE })).resolves.toBeDefined()
     standIn.ram.detachRolePolicies(ROLE)
     await expect(session.assumeRole({ roleArn: NEXT_ROLE })).rejects.toEqual(refusedWith('NoPermission'))
-    standIn.ram.attachRolePolicy(ROLE, { Version: '1', Statement: [{ Effect: 'Allow', Action: 'sts:*', Resource: NEXT_ROLE }] })
+    standIn.ram.attachRolePolicy(ROLE, {
+      Version: '1',
+      Statement: [{ Effect: 'Allow', Action: 'sts:*', Resource: NEXT_ROLE }],
+    })
     await expect(session.assumeRole({ roleArn: NEXT_ROLE })).resolves.toBeDefined()
   })
 
   test('in a chain is narrowed by the session policy', async () => {
     const policy = (resource: string) =>
-      JSON.stringify({ Version: '1', Statement: [{ Effect: 'Allow', Action: 'sts:AssumeRole', Resource: resource }] })
+      JSON.stringify({
+        Version: '1',
+        Statement: [{ Effect: 'Allow', Action: 'sts:AssumeRole', Resource: resource }],
+      })
     const narrow = client(sessionKey(await client().assumeRole({ policy: policy('acs:oss:*:*:*') })))
     await expect(narrow.assumeRole({ roleArn: NEXT_ROLE })).rejects.toEqual(refusedWith('NoPermission'))
     const wide = client(sessionKey(await client().assumeRole({ policy: policy(NEXT_ROLE) })))
@@ -341,16 +430,26 @@ describe('AssumeRole', () => {
     await expect(session.assumeRole({ roleArn: NEXT_ROLE, sourceIdentity: 'bob' })).rejects.toEqual(
       refusedWith('InvalidParameter.SourceIdentity'),
     )
-    await expect(session.assumeRole({ roleArn: NEXT_ROLE })).resolves.toMatchObject({ sourceIdentity: 'alice' })
-    await expect(session.assumeRole({ roleArn: NEXT_ROLE, sourceIdentity: 'alice' })).resolves.toMatchObject({ sourceIdentity: 'alice' })
+    await expect(session.assumeRole({ roleArn: NEXT_ROLE })).resolves.toMatchObject({
+      sourceIdentity: 'alice',
+    })
+    await expect(session.assumeRole({ roleArn: NEXT_ROLE, sourceIdentity: 'alice' })).resolves.toMatchObject({
+      sourceIdentity: 'alice',
+    })
   })
 
   test('can be had without a request, for a base key that is temporary', async () => {
     const issued = standIn.issueSession({ roleArn: ROLE, roleSessionName: 'runner', durationSeconds: 60 })
-    expect(await client(issued).getCallerIdentity()).toMatchObject({ arn: `acs:ram::${ACCOUNT}:assumed-role/deploy/runner` })
-    expect(() => standIn.issueSession({ roleArn: `${ROLE}s`, roleSessionName: 'runner' })).toThrow(`There is no role ${ROLE}s`)
+    expect(await client(issued).getCallerIdentity()).toMatchObject({
+      arn: `acs:ram::${ACCOUNT}:assumed-role/deploy/runner`,
+    })
+    expect(() => standIn.issueSession({ roleArn: `${ROLE}s`, roleSessionName: 'runner' })).toThrow(
+      `There is no role ${ROLE}s`,
+    )
     standIn.advanceClock(60)
-    await expect(client(issued).getCallerIdentity()).rejects.toEqual(refusedWith('InvalidSecurityToken.Expired'))
+    await expect(client(issued).getCallerIdentity()).rejects.toEqual(
+      refusedWith('InvalidSecurityToken.Expired'),
+    )
   })
 })
 
@@ -362,7 +461,11 @@ interface WireAnswer {
 
 async function send(url: string, init: RequestInit): Promise<WireAnswer> {
   const response = await fetch(url, init)
-  return { status: response.status, headers: response.headers, body: (await response.json()) as Record<string, unknown> }
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: (await response.json()) as Record<string, unknown>,
+  }
 }
 
 describe('AssumeRoleWithOIDC', () => {
@@ -375,7 +478,9 @@ describe('AssumeRoleWithOIDC', () => {
       RoleSessionName: 'sess',
       ...form,
     }
-    const given = Object.entries(all).filter((entry: [string, string | undefined]): entry is [string, string] => entry[1] !== undefined)
+    const given = Object.entries(all).filter(
+      (entry: [string, string | undefined]): entry is [string, string] => entry[1] !== undefined,
+    )
     return send(standIn.sts.url, { method: 'POST', body: new URLSearchParams(given) })
   }
   const good = { aud: 'sts.aliyuncs.com' }
@@ -383,7 +488,10 @@ describe('AssumeRoleWithOIDC', () => {
   test('takes the token in a form body', async () => {
     expect(await assume({ OIDCToken: await standIn.issuer.mint(good) })).toMatchObject({
       status: 200,
-      body: { Credentials: { AccessKeyId: expect.stringMatching(/^STS\./) }, OIDCTokenInfo: { VerificationInfo: 'Success' } },
+      body: {
+        Credentials: { AccessKeyId: expect.stringMatching(/^STS\./) },
+        OIDCTokenInfo: { VerificationInfo: 'Success' },
+      },
     })
     expect(standIn.requests[0]).toMatchObject({
       action: 'AssumeRoleWithOIDC',
@@ -418,7 +526,9 @@ describe('AssumeRoleWithOIDC', () => {
     standIn.advanceClock(299)
     expect(await assume({ OIDCToken: token })).toMatchObject({ status: 200 })
     standIn.advanceClock(1)
-    expect(await assume({ OIDCToken: token })).toMatchObject({ body: { Code: 'AuthenticationFail.OIDCToken.Expired' } })
+    expect(await assume({ OIDCToken: token })).toMatchObject({
+      body: { Code: 'AuthenticationFail.OIDCToken.Expired' },
+    })
     expect(await assume({ OIDCToken: await standIn.issuer.mint(good) })).toMatchObject({ status: 200 })
   })
 
@@ -443,9 +553,19 @@ describe('AssumeRoleWithOIDC', () => {
       status: 401,
       body: { Code: 'AuthenticationFail.NoPermission', Message: 'No such OIDC Provider registered.' },
     })
-    expect(await assume({ OIDCToken, RoleArn: `${OIDC_ROLE}s` })).toMatchObject({ status: 404, body: { Code: 'EntityNotExist.Role' } })
-    expect(await assume({ OIDCToken, RoleArn: ROLE })).toMatchObject({ status: 401, body: { Code: 'AuthenticationFail.NoPermission' } })
-    standIn.ram.addOidcProvider({ name: 'own', issuer: 'https://unreachable', clientIds: ['sts.aliyuncs.com'] })
+    expect(await assume({ OIDCToken, RoleArn: `${OIDC_ROLE}s` })).toMatchObject({
+      status: 404,
+      body: { Code: 'EntityNotExist.Role' },
+    })
+    expect(await assume({ OIDCToken, RoleArn: ROLE })).toMatchObject({
+      status: 401,
+      body: { Code: 'AuthenticationFail.NoPermission' },
+    })
+    standIn.ram.addOidcProvider({
+      name: 'own',
+      issuer: 'https://unreachable',
+      clientIds: ['sts.aliyuncs.com'],
+    })
     expect(
       await assume({
         OIDCToken: await standIn.issuer.mint({ ...good, iss: 'https://unreachable' }),
@@ -470,7 +590,11 @@ describe('AssumeRoleWithOIDC', () => {
 })
 
 describe('the wire', () => {
-  function acs3(query: string, body = '', overrides: Record<string, string> = {}): { url: string; init: RequestInit } {
+  function acs3(
+    query: string,
+    body = '',
+    overrides: Record<string, string> = {},
+  ): { url: string; init: RequestInit } {
     const headers: Record<string, string> = {
       host: standIn.sts.host,
       'x-acs-action': 'GetCallerIdentity',
@@ -483,7 +607,13 @@ describe('the wire', () => {
     }
     const signed = headersToSign(headers)
     const canonical = acs3CanonicalRequest(
-      { method: 'POST', path: '/', query: [...new URLSearchParams(query)], headers, bodyHash: sha256Hex(body) },
+      {
+        method: 'POST',
+        path: '/',
+        query: [...new URLSearchParams(query)],
+        headers,
+        bodyHash: sha256Hex(body),
+      },
       signed,
     )
     const signature = acs3Signature(canonical, USER.accessKeySecret)
@@ -522,14 +652,23 @@ describe('the wire', () => {
       ({ url, init }: ReturnType<typeof acs3>) =>
         send(url, { ...init, headers: { ...(init.headers as object), 'content-type': 'text/plain' } }),
     ]) {
-      expect(await tamper(acs3('A=1', 'RoleArn=x'))).toMatchObject({ status: 400, body: { Code: 'SignatureDoesNotMatch' } })
+      expect(await tamper(acs3('A=1', 'RoleArn=x'))).toMatchObject({
+        status: 400,
+        body: { Code: 'SignatureDoesNotMatch' },
+      })
     }
     const untrue = acs3('', 'RoleArn=x', { 'x-acs-content-sha256': sha256Hex('') })
-    expect(await send(untrue.url, untrue.init)).toMatchObject({ status: 400, body: { Code: 'SignatureDoesNotMatch' } })
+    expect(await send(untrue.url, untrue.init)).toMatchObject({
+      status: 400,
+      body: { Code: 'SignatureDoesNotMatch' },
+    })
     const parameters = v1()
     parameters.set('More', '1')
     expect(await send(`${standIn.sts.url}/?${parameters.toString()}`, {})).toMatchObject({
-      body: { Code: 'SignatureDoesNotMatch', Message: expect.stringContaining('server string to sign is:GET&%2F&AccessKeyId') },
+      body: {
+        Code: 'SignatureDoesNotMatch',
+        Message: expect.stringContaining('server string to sign is:GET&%2F&AccessKeyId'),
+      },
     })
   })
 
@@ -539,7 +678,10 @@ describe('the wire', () => {
     expect(await send(url, init)).toMatchObject({ status: 400, body: { Code: 'SignatureNonceUsed' } })
     const parameters = v1().toString()
     expect(await send(`${standIn.sts.url}/?${parameters}`, {})).toMatchObject({ status: 200 })
-    expect(await send(`${standIn.sts.url}/?${parameters}`, {})).toMatchObject({ status: 400, body: { Code: 'SignatureNonceUsed' } })
+    expect(await send(`${standIn.sts.url}/?${parameters}`, {})).toMatchObject({
+      status: 400,
+      body: { Code: 'SignatureNonceUsed' },
+    })
   })
 
   test('a nonce is used up though a fault took the request', async () => {
@@ -550,7 +692,9 @@ describe('the wire', () => {
   })
 
   test('version 1.0 may be sent as a form', async () => {
-    expect(await send(standIn.sts.url, { method: 'POST', body: v1({}, 'POST') })).toMatchObject({ status: 200 })
+    expect(await send(standIn.sts.url, { method: 'POST', body: v1({}, 'POST') })).toMatchObject({
+      status: 200,
+    })
   })
 
   test.each([
@@ -563,7 +707,9 @@ describe('the wire', () => {
   ])('a request without %s gets %s', async (name, code) => {
     const parameters = v1()
     parameters.delete(name)
-    expect(await send(`${standIn.sts.url}/?${parameters.toString()}`, {})).toMatchObject({ body: { Code: code } })
+    expect(await send(`${standIn.sts.url}/?${parameters.toString()}`, {})).toMatchObject({
+      body: { Code: code },
+    })
   })
 
   test.each([
@@ -575,12 +721,16 @@ describe('the wire', () => {
     [{ SignatureMethod: 'HMAC-SHA256' }, 'InvalidParameter.SignatureMethod'],
     [{ Action: 'AssumeRole', RoleArn: ROLE }, 'MissingRoleSessionName'],
   ])('a request of %j gets %s', async (overrides, code) => {
-    expect(await send(`${standIn.sts.url}/?${v1(overrides).toString()}`, {})).toMatchObject({ body: { Code: code } })
+    expect(await send(`${standIn.sts.url}/?${v1(overrides).toString()}`, {})).toMatchObject({
+      body: { Code: code },
+    })
   })
 
   test('a bearer token is no signature', async () => {
     const { url, init } = acs3('')
-    expect(await send(url, { ...init, headers: { ...(init.headers as object), authorization: 'Bearer x' } })).toMatchObject({
+    expect(
+      await send(url, { ...init, headers: { ...(init.headers as object), authorization: 'Bearer x' } }),
+    ).toMatchObject({
       body: { Code: 'IncompleteSignature' },
     })
   })
@@ -606,7 +756,12 @@ describe('the wire', () => {
         controller.close()
       },
     })
-    const init = { method: 'POST', body, duplex: 'half', headers: { 'content-type': 'application/x-www-form-urlencoded' } } as RequestInit
+    const init = {
+      method: 'POST',
+      body,
+      duplex: 'half',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    } as RequestInit
     expect(await send(standIn.sts.url, init)).toMatchObject({ status: 200 })
     expect(standIn.requests[0]?.headers['transfer-encoding']).toBe('chunked')
   })

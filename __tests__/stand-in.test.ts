@@ -18,7 +18,10 @@ import type { RecordedRequest } from '../stand-in/trail.js'
 const run = promisify(execFile)
 
 /** A request that STS answers without credentials, by a refusal of its own. */
-const ANONYMOUS = { method: 'POST', body: new URLSearchParams({ Action: 'AssumeRoleWithOIDC', Version: '2015-04-01' }) }
+const ANONYMOUS = {
+  method: 'POST',
+  body: new URLSearchParams({ Action: 'AssumeRoleWithOIDC', Version: '2015-04-01' }),
+}
 
 let standIn: StandIn
 
@@ -82,7 +85,8 @@ describe('faults of STS', () => {
     const response = await fetch(standIn.sts.url, { ...ANONYMOUS, redirect: 'manual' })
     expect(response.status).toBe(fault.status)
     expect(await response.text()).toBe(fault.body ?? '')
-    for (const [name, value] of Object.entries(fault.headers ?? {})) expect(response.headers.get(name)).toBe(value)
+    for (const [name, value] of Object.entries(fault.headers ?? {}))
+      expect(response.headers.get(name)).toBe(value)
   })
 
   test.each([
@@ -164,7 +168,9 @@ describe('faults of STS', () => {
 
 describe('the issuer', () => {
   async function ask(query = '&audience=sts.aliyuncs.com', token = standIn.issuer.requestToken) {
-    const response = await fetch(`${standIn.issuer.requestUrl}${query}`, { headers: { authorization: `Bearer ${token}` } })
+    const response = await fetch(`${standIn.issuer.requestUrl}${query}`, {
+      headers: { authorization: `Bearer ${token}` },
+    })
     return { status: response.status, body: (await response.json()) as { value?: string } }
   }
 
@@ -172,7 +178,9 @@ describe('the issuer', () => {
     const { status, body } = await ask('&audience=https%3A%2F%2Fa.example%2F%3Fx')
     expect(status).toBe(200)
     const jwks = createRemoteJWKSet(new URL(`${standIn.issuer.url}/.well-known/jwks`))
-    const { payload, protectedHeader } = await jwtVerify(body.value ?? '', jwks, { issuer: 'https://token.actions.githubusercontent.com' })
+    const { payload, protectedHeader } = await jwtVerify(body.value ?? '', jwks, {
+      issuer: 'https://token.actions.githubusercontent.com',
+    })
     expect(protectedHeader).toMatchObject({ alg: 'RS256', typ: 'JWT' })
     expect(payload).toMatchObject({
       aud: 'https://a.example/?x',
@@ -181,7 +189,13 @@ describe('the issuer', () => {
     })
     expect((payload.exp ?? 0) - (payload.iat ?? 0)).toBe(300)
     expect(standIn.requests).toMatchObject([
-      { service: 'issuer', action: 'IdToken', method: 'GET', query: { audience: 'https://a.example/?x' }, status: 200 },
+      {
+        service: 'issuer',
+        action: 'IdToken',
+        method: 'GET',
+        query: { audience: 'https://a.example/?x' },
+        status: 200,
+      },
       { action: 'Jwks' },
     ])
   })
@@ -212,8 +226,13 @@ describe('the issuer', () => {
   })
 
   test('publishes itself', async () => {
-    const discovery = (await (await fetch(`${standIn.issuer.url}/.well-known/openid-configuration`)).json()) as object
-    expect(discovery).toMatchObject({ issuer: standIn.issuer.iss, jwks_uri: `${standIn.issuer.iss}/.well-known/jwks` })
+    const discovery = (await (
+      await fetch(`${standIn.issuer.url}/.well-known/openid-configuration`)
+    ).json()) as object
+    expect(discovery).toMatchObject({
+      issuer: standIn.issuer.iss,
+      jwks_uri: `${standIn.issuer.iss}/.well-known/jwks`,
+    })
     expect((await fetch(`${standIn.issuer.url}/elsewhere`)).status).toBe(404)
     expect((await fetch(standIn.issuer.requestUrl, { method: 'POST' })).status).toBe(404)
   })
@@ -230,7 +249,10 @@ describe('the issuer', () => {
 
   test('signs with a key of a stranger that bears the same name', async () => {
     const tokens = await Promise.all([standIn.issuer.mint(), standIn.issuer.mint({}, { stranger: true })])
-    expect(tokens.map((token) => decodeProtectedHeader(token).kid)).toEqual([expect.any(String), decodeProtectedHeader(tokens[0]).kid])
+    expect(tokens.map((token) => decodeProtectedHeader(token).kid)).toEqual([
+      expect.any(String),
+      decodeProtectedHeader(tokens[0]).kid,
+    ])
   })
 })
 
@@ -238,14 +260,20 @@ test('another issuer than GitHub.com is trusted under its own name', async () =>
   const ghes = await startStandIn({
     issuer: 'https://ghes.example/_services/token',
     ram: {
-      oidcProviders: [{ name: 'ghes', issuer: 'https://ghes.example/_services/token', clientIds: ['sts.aliyuncs.com'] }],
+      oidcProviders: [
+        { name: 'ghes', issuer: 'https://ghes.example/_services/token', clientIds: ['sts.aliyuncs.com'] },
+      ],
       roles: [
         {
           name: 'deploy',
           trustPolicy: {
             Version: '1',
             Statement: [
-              { Effect: 'Allow', Action: 'sts:AssumeRole', Principal: { Federated: ['acs:ram::1234567890123456:oidc-provider/ghes'] } },
+              {
+                Effect: 'Allow',
+                Action: 'sts:AssumeRole',
+                Principal: { Federated: ['acs:ram::1234567890123456:oidc-provider/ghes'] },
+              },
             ],
           },
         },
@@ -272,7 +300,9 @@ describe('the trail', () => {
     const agent = new Agent({ keepAlive: true })
     const ask = (using: Agent | false) =>
       new Promise<void>((resolve, reject) => {
-        httpRequest(standIn.sts.url, { method: 'POST', agent: using }, (response) => response.resume().once('end', resolve))
+        httpRequest(standIn.sts.url, { method: 'POST', agent: using }, (response) =>
+          response.resume().once('end', resolve),
+        )
           .once('error', reject)
           .end()
       })
@@ -291,7 +321,12 @@ describe('the trail', () => {
       headers: { 'X-Odd': ' Value ' },
       body: new URLSearchParams({ b: 'c d' }),
     })
-    expect(standIn.requests[0]).toMatchObject({ method: 'POST', path: '/', headers: { 'x-odd': 'Value' }, form: { b: 'c d' } })
+    expect(standIn.requests[0]).toMatchObject({
+      method: 'POST',
+      path: '/',
+      headers: { 'x-odd': 'Value' },
+      form: { b: 'c d' },
+    })
     expect(Object.entries(standIn.requests[0]?.query ?? {})).toEqual([
       ['a', '1+2'],
       ['__proto__', 'x'],
@@ -305,7 +340,9 @@ describe('the trail', () => {
     for (let time = 1; time <= 100; time += 1) {
       trail.addRequest({ time } as RecordedRequest)
       expect(trail.requests.length).toBeLessThanOrEqual(6)
-      expect(trail.requests.slice(-3).map((request) => request.time)).toEqual([time - 2, time - 1, time].filter((kept) => kept > 0))
+      expect(trail.requests.slice(-3).map((request) => request.time)).toEqual(
+        [time - 2, time - 1, time].filter((kept) => kept > 0),
+      )
     }
   })
 })

@@ -25,13 +25,16 @@ export function readAction(name: string, folder: string): Action {
   const manifest: unknown = parse(readFileSync(path, 'utf8'))
   const { runs, inputs } = fields(manifest)
   const { main, post } = fields(runs)
-  if (typeof main !== 'string' || typeof post !== 'string') throw new Error(`${path}: runs.main and runs.post must name scripts`)
+  if (typeof main !== 'string' || typeof post !== 'string')
+    throw new Error(`${path}: runs.main and runs.post must name scripts`)
   return {
     name,
     folder: resolve(folder),
     main: resolve(folder, main),
     post: resolve(folder, post),
-    inputs: new Map(Object.entries(fields(inputs)).map(([input, description]) => [input, defaultOf(description)])),
+    inputs: new Map(
+      Object.entries(fields(inputs)).map(([input, description]) => [input, defaultOf(description)]),
+    ),
   }
 }
 
@@ -41,5 +44,7 @@ function fields(value: unknown): Readonly<Record<string, unknown>> {
 
 function defaultOf(description: unknown): string | undefined {
   const given = fields(description).default
-  return typeof given === 'string' || typeof given === 'number' || typeof given === 'boolean' ? String(given) : undefined
+  return typeof given === 'string' || typeof given === 'number' || typeof given === 'boolean'
+    ? String(given)
+    : undefined
 }

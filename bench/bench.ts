@@ -58,23 +58,29 @@ function readOptions(): Options | undefined {
   })
   if (values.help) return undefined
   const number = (name: 'runs' | 'rtt'): number => {
-    if (!/^[1-9]\d*$/.test(values[name])) throw new Error(`--${name} takes a whole number from 1, not "${values[name]}"`)
+    if (!/^[1-9]\d*$/.test(values[name]))
+      throw new Error(`--${name} takes a whole number from 1, not "${values[name]}"`)
     return Number(values[name])
   }
   const peers = positionals.map((text): readonly [string, string] => {
     const [, name, folder] = /^([\w.-]+)=(.+)$/.exec(text) ?? []
-    if (name === undefined || folder === undefined) throw new Error(`an action is given as NAME=DIR, not "${text}"`)
+    if (name === undefined || folder === undefined)
+      throw new Error(`an action is given as NAME=DIR, not "${text}"`)
     return [name, folder]
   })
   const { node, sizes, json, svg } = values
-  if (sizes && (svg !== undefined || peers.length > 0)) throw new Error('--sizes measures this action alone, and draws no chart')
+  if (sizes && (svg !== undefined || peers.length > 0))
+    throw new Error('--sizes measures this action alone, and draws no chart')
   return { peers, runs: number('runs'), node, rttMs: number('rtt'), sizes, json, svg }
 }
 
 async function bench(options: Options): Promise<void> {
   const leadNames = nameService()
   const own = readAction(OWN, ROOT)
-  const others = leadNames === undefined ? [] : [['floor', resolve(import.meta.dirname, 'floor')] as const, ...options.peers]
+  const others =
+    leadNames === undefined
+      ? []
+      : [['floor', resolve(import.meta.dirname, 'floor')] as const, ...options.peers]
   const actions = [own, ...others.map(([name, folder]) => readAction(name, folder))]
   const cloud = await startCloud(leadNames)
   try {
@@ -84,13 +90,20 @@ async function bench(options: Options): Promise<void> {
       runs: options.runs,
       realHostNames: leadNames !== undefined,
     }
-    const results = options.sizes ? await growth(cloud, own, options) : await comparison(cloud, actions, options)
-    console.log(`\nNode ${about.node}, ${about.machine}, ${about.runs} runs each, in turns; medians, and the 10th to the 90th percentile.`)
-    if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify({ ...about, ...results.figures }, null, 2)}\n`)
+    const results = options.sizes
+      ? await growth(cloud, own, options)
+      : await comparison(cloud, actions, options)
+    console.log(
+      `\nNode ${about.node}, ${about.machine}, ${about.runs} runs each, in turns; medians, and the 10th to the 90th percentile.`,
+    )
+    if (options.json !== undefined)
+      writeFileSync(options.json, `${JSON.stringify({ ...about, ...results.figures }, null, 2)}\n`)
     if (options.svg !== undefined && results.chart !== undefined)
       writeFileSync(
         options.svg,
-        results.chart(`Node ${about.node}, medians of ${about.runs} runs; whiskers from the 10th to the 90th percentile`),
+        results.chart(
+          `Node ${about.node}, medians of ${about.runs} runs; whiskers from the 10th to the 90th percentile`,
+        ),
       )
   } finally {
     await cloud.close()
@@ -106,7 +119,10 @@ async function comparison(cloud: Cloud, actions: readonly Action[], options: Opt
   const measured: { comparison: Comparison; figures: readonly Figures[] }[] = []
   for (const comparison of comparisons(cloud, actions, options.rttMs)) {
     progress(comparison.title)
-    measured.push({ comparison, figures: await measure(comparison.contestants, { ...options, cloud, rttMs: comparison.rttMs }) })
+    measured.push({
+      comparison,
+      figures: await measure(comparison.contestants, { ...options, cloud, rttMs: comparison.rttMs }),
+    })
   }
   const sizes = new Map(actions.map((action) => [action.name, downloadSize(action)]))
   const rows = comparisonRows(measured, sizes)
@@ -115,12 +131,21 @@ async function comparison(cloud: Cloud, actions: readonly Action[], options: Opt
   const cells = (row: Row): string[] => {
     const values = names.map((name) => row.value(name))
     const ratios = peers.map((peer) => ratio(row.value(OWN), row.value(peer)))
-    return [row.title, ...values.map((value, index) => (value === undefined ? '' : row.text(value, names[index] ?? ''))), ...ratios]
+    return [
+      row.title,
+      ...values.map((value, index) => (value === undefined ? '' : row.text(value, names[index] ?? ''))),
+      ...ratios,
+    ]
   }
   console.log(`\n${table(['Figure', ...names, ...peers.map((peer) => `${OWN} / ${peer}`)], rows.map(cells))}`)
   return {
     figures: {
-      comparisons: measured.map(({ comparison: { id, title, rttMs }, figures }) => ({ id, title, rttMs, figures })),
+      comparisons: measured.map(({ comparison: { id, title, rttMs }, figures }) => ({
+        id,
+        title,
+        rttMs,
+        figures,
+      })),
       downloads: Object.fromEntries(sizes),
     },
     chart: (caption) =>
@@ -135,7 +160,11 @@ async function comparison(cloud: Cloud, actions: readonly Action[], options: Opt
               const spread = row.drawn?.spread?.(name)
               if (value === undefined) return []
               return [
-                { name, value: value / (row.drawn?.divisor ?? 1), ...(spread === undefined ? {} : { from: spread.p10, to: spread.p90 }) },
+                {
+                  name,
+                  value: value / (row.drawn?.divisor ?? 1),
+                  ...(spread === undefined ? {} : { from: spread.p10, to: spread.p90 }),
+                },
               ]
             }),
           })),
@@ -151,7 +180,11 @@ interface Row {
   readonly value: (name: string) => number | undefined
   readonly text: (value: number, name: string) => string
   /** How the chart shows it, where it does. */
-  readonly drawn?: { readonly unit: string; readonly divisor?: number; readonly spread?: (name: string) => Spread | undefined }
+  readonly drawn?: {
+    readonly unit: string
+    readonly divisor?: number
+    readonly spread?: (name: string) => Spread | undefined
+  }
 }
 
 function comparisonRows(
@@ -170,7 +203,11 @@ function comparisonRows(
     timed(comparison.title, (name) => figures.find((candidate) => candidate.name === name)?.main),
   )
   const count = (title: string, value: Row['value']): Row => ({ title, value, text: String })
-  const kilobytes = (title: string, value: Row['value']): Row => ({ title, value, text: (bytes) => `${whole(bytes / 1000)} KB` })
+  const kilobytes = (title: string, value: Row['value']): Row => ({
+    title,
+    value,
+    text: (bytes) => `${whole(bytes / 1000)} KB`,
+  })
   const mebibytes = (title: string, value: Row['value']): Row => ({
     title,
     value,
@@ -189,7 +226,10 @@ function comparisonRows(
     mebibytes('peak memory of post', (name) => of(name)?.memory.post),
     kilobytes('dist', (name) => sizes.get(name)?.dist),
     kilobytes('dist, gzip -9', (name) => sizes.get(name)?.distGzipped),
-    { ...kilobytes('git archive HEAD | gzip -9', (name) => sizes.get(name)?.archive), drawn: { unit: 'KB', divisor: 1000 } },
+    {
+      ...kilobytes('git archive HEAD | gzip -9', (name) => sizes.get(name)?.archive),
+      drawn: { unit: 'KB', divisor: 1000 },
+    },
   ]
 }
 
@@ -205,7 +245,9 @@ async function growth(cloud: Cloud, own: Action, options: Options): Promise<Resu
       const [now, before] = [figures[index], figures[index - 1]]
       const more = amount - (growth.steps[index - 1]?.amount ?? 0)
       const slope = (entry: 'main' | 'post'): string =>
-        now === undefined || before === undefined ? '' : `${(((now[entry].median - before[entry].median) / more) * 1000).toFixed(0)} µs`
+        now === undefined || before === undefined
+          ? ''
+          : `${(((now[entry].median - before[entry].median) / more) * 1000).toFixed(0)} µs`
       return [
         amount.toLocaleString('en'),
         spreadText(now?.main),
@@ -217,16 +259,22 @@ async function growth(cloud: Cloud, own: Action, options: Options): Promise<Resu
       ]
     })
     const each = `each ${growth.unit} more`
-    console.log(`\n${table([growth.title, 'main', each, 'post', each, 'requests', 'peak memory of main'], rows)}`)
+    console.log(
+      `\n${table([growth.title, 'main', each, 'post', each, 'requests', 'peak memory of main'], rows)}`,
+    )
   }
   return {
-    figures: { growths: measured.map(({ growth, figures }) => ({ title: growth.title, unit: growth.unit, figures })) },
+    figures: {
+      growths: measured.map(({ growth, figures }) => ({ title: growth.title, unit: growth.unit, figures })),
+    },
     chart: undefined,
   }
 }
 
 function spreadText(spread: Spread | undefined): string {
-  return spread === undefined ? '' : `${whole(spread.median)} ms (${whole(spread.p10)} to ${whole(spread.p90)})`
+  return spread === undefined
+    ? ''
+    : `${whole(spread.median)} ms (${whole(spread.p10)} to ${whole(spread.p90)})`
 }
 
 function ratio(own: number | undefined, other: number | undefined): string {

@@ -11,15 +11,29 @@ export interface Comparison {
 }
 
 /** @param rttMs the round-trip time of the distant case */
-export function comparisons({ byOidc, byKey }: Cloud, actions: readonly Action[], rttMs: number): readonly Comparison[] {
+export function comparisons(
+  { byOidc, byKey }: Cloud,
+  actions: readonly Action[],
+  rttMs: number,
+): readonly Comparison[] {
   const entered = (inputs: Contestant['inputs']): Contestant[] =>
     actions
       .filter((action) => Object.keys(inputs).every((name) => action.inputs.has(name)))
       .map((action) => ({ name: action.name, action, inputs }))
   return [
     { id: 'oidc', title: 'main, OIDC, no added latency', rttMs: 0, contestants: entered(byOidc) },
-    { id: 'oidc-distant', title: `main, OIDC, round trips of ${rttMs} ms`, rttMs, contestants: entered(byOidc) },
-    { id: 'access-key', title: 'main, access key, no added latency', rttMs: 0, contestants: entered(byKey(1)) },
+    {
+      id: 'oidc-distant',
+      title: `main, OIDC, round trips of ${rttMs} ms`,
+      rttMs,
+      contestants: entered(byOidc),
+    },
+    {
+      id: 'access-key',
+      title: 'main, access key, no added latency',
+      rttMs: 0,
+      contestants: entered(byKey(1)),
+    },
   ]
 }
 
@@ -34,12 +48,19 @@ const KIBIBYTE = 1024
 
 export async function growths(cloud: Cloud, action: Action): Promise<readonly Growth[]> {
   const { byKey, byOidc } = cloud
-  const grow = (amounts: readonly number[], contestant: (amount: number) => Omit<Contestant, 'name' | 'action'>): Growth['steps'] =>
+  const grow = (
+    amounts: readonly number[],
+    contestant: (amount: number) => Omit<Contestant, 'name' | 'action'>,
+  ): Growth['steps'] =>
     amounts.map((amount) => ({ amount, contestant: { name: String(amount), action, ...contestant(amount) } }))
   const padding = new Map<number, Contestant['claims']>()
   for (const size of [1, 16]) padding.set(size, await claimsOfSize(cloud, size * KIBIBYTE))
   return [
-    { title: 'Roles in a chain', unit: 'role', steps: grow([1, 5, CHAIN_LENGTH], (roles) => ({ inputs: byKey(roles) })) },
+    {
+      title: 'Roles in a chain',
+      unit: 'role',
+      steps: grow([1, 5, CHAIN_LENGTH], (roles) => ({ inputs: byKey(roles) })),
+    },
     {
       title: 'Profiles in config.json',
       unit: 'profile',
@@ -75,7 +96,9 @@ function configOf(profiles: number): string {
 async function claimsOfSize({ standIn }: Cloud, bytes: number): Promise<Record<string, unknown>> {
   const needed = ['aud', 'exp', 'iat', 'iss', 'jti', 'nbf', 'sub']
   const usual = Object.keys(decoded(await standIn.issuer.mint()))
-  const claims = Object.fromEntries(usual.filter((name) => !needed.includes(name)).map((name) => [name, undefined]))
+  const claims = Object.fromEntries(
+    usual.filter((name) => !needed.includes(name)).map((name) => [name, undefined]),
+  )
   const least = (await standIn.issuer.mint({ ...claims, aud: 'sts.aliyuncs.com', padding: '' })).length
   if (least > bytes) throw new Error(`a token has at least ${least} bytes`)
   // Base64 makes four bytes of three.
@@ -83,5 +106,8 @@ async function claimsOfSize({ standIn }: Cloud, bytes: number): Promise<Record<s
 }
 
 function decoded(token: string): Readonly<Record<string, unknown>> {
-  return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8')) as Record<string, unknown>
+  return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8')) as Record<
+    string,
+    unknown
+  >
 }

@@ -45,7 +45,14 @@ export function chart(groups: readonly ChartGroup[], own: string, caption: strin
         parts.push(
           `<path d="M${round(scale(from))} ${middle}H${round(scale(to))}m0 -4v8M${round(scale(from))} ${middle - 4}v8" class="whisker"/>`,
         )
-      parts.push(text(scale(Math.max(value, to ?? value)) + 8, middle + 4, 'value', `${Math.round(value).toLocaleString('en')} ${unit}`))
+      parts.push(
+        text(
+          scale(Math.max(value, to ?? value)) + 8,
+          middle + 4,
+          'value',
+          `${Math.round(value).toLocaleString('en')} ${unit}`,
+        ),
+      )
       y += BAR + GAP
     }
     y += 8

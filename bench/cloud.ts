@@ -48,9 +48,16 @@ export async function startCloud(leadNames: NameService | undefined): Promise<Cl
   const ports = leadNames === undefined ? {} : { stsPort: HTTPS_PORT, issuerPort: ISSUER_PORT }
   const standIn = await startStandIn({ tls: true, hostNames: [...STS_HOSTS, ISSUER_HOST], ...ports })
   const { ram, issuer } = standIn
-  const mayAssume = { Version: '1', Statement: [{ Effect: 'Allow', Action: 'sts:AssumeRole', Resource: '*' }] }
+  const mayAssume = {
+    Version: '1',
+    Statement: [{ Effect: 'Allow', Action: 'sts:AssumeRole', Resource: '*' }],
+  }
   const { accessKey } = ram.addUser({ name: 'ci', policies: [mayAssume] })
-  const { arn: providerArn } = ram.addOidcProvider({ name: 'github', issuer: issuer.iss, clientIds: ['sts.aliyuncs.com'] })
+  const { arn: providerArn } = ram.addOidcProvider({
+    name: 'github',
+    issuer: issuer.iss,
+    clientIds: ['sts.aliyuncs.com'],
+  })
   const { arn: oidcRole } = ram.addRole({
     name: 'deploy',
     trustPolicy: trustOfOidc(providerArn, {
@@ -58,7 +65,10 @@ export async function startCloud(leadNames: NameService | undefined): Promise<Cl
       StringLike: { 'oidc:sub': 'repo:octo-org/octo-repo:*' },
     }),
   })
-  const chain = Array.from({ length: CHAIN_LENGTH }, (_, index) => ram.addRole({ name: `link-${index + 1}`, policies: [mayAssume] }).arn)
+  const chain = Array.from(
+    { length: CHAIN_LENGTH },
+    (_, index) => ram.addRole({ name: `link-${index + 1}`, policies: [mayAssume] }).arn,
+  )
 
   return {
     standIn,
@@ -74,11 +84,19 @@ export async function startCloud(leadNames: NameService | undefined): Promise<Cl
       const relays = relayed
         ? await Promise.all(
             [standIn.sts, standIn.issuer].map(async ({ port }) =>
-              startRelay({ host, port: leadNames === undefined ? 0 : port, to: { host: STAND_IN_ADDRESS, port }, rttMs }),
+              startRelay({
+                host,
+                port: leadNames === undefined ? 0 : port,
+                to: { host: STAND_IN_ADDRESS, port },
+                rttMs,
+              }),
             ),
           )
         : []
-      const [stsPort, issuerPort] = [relays[0]?.port ?? standIn.sts.port, relays[1]?.port ?? standIn.issuer.port]
+      const [stsPort, issuerPort] = [
+        relays[0]?.port ?? standIn.sts.port,
+        relays[1]?.port ?? standIn.issuer.port,
+      ]
       leadNames?.([...STS_HOSTS, ISSUER_HOST], host)
       const requestUrl = new URL(issuer.requestUrl)
       requestUrl.hostname = leadNames === undefined ? host : ISSUER_HOST
@@ -89,7 +107,8 @@ export async function startCloud(leadNames: NameService | undefined): Promise<Cl
           ACTIONS_ID_TOKEN_REQUEST_TOKEN: issuer.requestToken,
         },
         inputs: leadNames === undefined ? { 'sts-endpoint': `https://${host}:${stsPort}` } : {},
-        connections: () => (relayed ? relays.reduce((count, relay) => count + relay.connections(), 0) : undefined),
+        connections: () =>
+          relayed ? relays.reduce((count, relay) => count + relay.connections(), 0) : undefined,
         close: async () => {
           await Promise.all(relays.map((relay) => relay.close()))
         },

@@ -36,7 +36,8 @@ export function distFiles(action: Action): readonly string[] {
 
 function archiveSize(folder: string): number | undefined {
   try {
-    if (realpathSync(git(folder, 'rev-parse', '--show-toplevel').toString().trim()) !== realpathSync(folder)) return undefined
+    if (realpathSync(git(folder, 'rev-parse', '--show-toplevel').toString().trim()) !== realpathSync(folder))
+      return undefined
     return gzipped(git(folder, 'archive', 'HEAD'))
   } catch {
     return undefined
@@ -44,7 +45,10 @@ function archiveSize(folder: string): number | undefined {
 }
 
 function git(folder: string, ...args: string[]): Buffer {
-  return execFileSync('git', ['-C', folder, ...args], { maxBuffer: MAX_BYTES, stdio: ['ignore', 'pipe', 'ignore'] })
+  return execFileSync('git', ['-C', folder, ...args], {
+    maxBuffer: MAX_BYTES,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
 }
 
 function gzipped(content: Buffer): number {

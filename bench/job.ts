@@ -44,7 +44,9 @@ export function startJob({ action, node, inputs, env, caFile, configJson }: JobO
     mkdirSync(dirname(file))
     writeFileSync(file, configJson, { mode: 0o600 })
   }
-  const given = new Map([...action.inputs].flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])))
+  const given = new Map(
+    [...action.inputs].flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])),
+  )
   for (const [name, value] of Object.entries(inputs)) given.set(name, value)
   const fixed = {
     PATH: process.env.PATH ?? '',
@@ -59,14 +61,21 @@ export function startJob({ action, node, inputs, env, caFile, configJson }: JobO
     GITHUB_EVENT_NAME: 'push',
     GITHUB_REF: 'refs/heads/main',
     GITHUB_SERVER_URL: 'https://github.com',
-    ...Object.fromEntries([...given].map(([name, value]) => [`INPUT_${name.replaceAll(' ', '_').toUpperCase()}`, value])),
+    ...Object.fromEntries(
+      [...given].map(([name, value]) => [`INPUT_${name.replaceAll(' ', '_').toUpperCase()}`, value]),
+    ),
     ...env,
   }
   const exported = new Map<string, string>()
   const state = new Map<string, string>()
 
-  const run = async (entry: 'main' | 'post', { nodeArgs = [], env: own = {} }: Watch = {}): Promise<number> => {
-    const files = Object.fromEntries(['ENV', 'OUTPUT', 'STATE', 'STEP_SUMMARY', 'PATH'].map((name) => [`GITHUB_${name}`, path(name)]))
+  const run = async (
+    entry: 'main' | 'post',
+    { nodeArgs = [], env: own = {} }: Watch = {},
+  ): Promise<number> => {
+    const files = Object.fromEntries(
+      ['ENV', 'OUTPUT', 'STATE', 'STEP_SUMMARY', 'PATH'].map((name) => [`GITHUB_${name}`, path(name)]),
+    )
     for (const file of Object.values(files)) writeFileSync(file, '')
     const processEnv = {
       ...fixed,
@@ -76,8 +85,16 @@ export function startJob({ action, node, inputs, env, caFile, configJson }: JobO
       ...(entry === 'main' && caFile !== undefined ? { NODE_EXTRA_CA_CERTS: caFile } : {}),
       ...own,
     }
-    const { milliseconds, exitCode, output } = await timed(node, [...nodeArgs, action[entry]], path('workspace'), processEnv)
-    if (exitCode !== 0) throw new Error(`${entry} of ${action.name} ended with ${String(exitCode)}:\n${withoutMaskCommands(output)}`)
+    const { milliseconds, exitCode, output } = await timed(
+      node,
+      [...nodeArgs, action[entry]],
+      path('workspace'),
+      processEnv,
+    )
+    if (exitCode !== 0)
+      throw new Error(
+        `${entry} of ${action.name} ended with ${String(exitCode)}:\n${withoutMaskCommands(output)}`,
+      )
     for (const [name, value] of keyValues(readFileSync(path('ENV'), 'utf8'))) exported.set(name, value)
     for (const [name, value] of keyValues(readFileSync(path('STATE'), 'utf8'))) state.set(name, value)
     return milliseconds
@@ -103,7 +120,8 @@ async function timed(
     const start = performance.now()
     const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''
-    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (part: string) => (output += part))
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (part: string) => (output += part))
     child.once('error', fail)
     // As the runner waits: for the process and for all that it wrote.
     child.once('close', (exitCode) => {
@@ -119,6 +137,8 @@ function withoutMaskCommands(output: string): string {
 /** What a script wrote into one of the runner's files: `NAME<<delimiter`, value, delimiter. */
 function keyValues(text: string): Map<string, string> {
   return new Map(
-    [...text.matchAll(/^([^\n]+?)<<(ghadelimiter_[^\n]+)\n([\s\S]*?)\n\2$/gm)].map(([, name = '', , value = '']) => [name, value]),
+    [...text.matchAll(/^([^\n]+?)<<(ghadelimiter_[^\n]+)\n([\s\S]*?)\n\2$/gm)].map(
+      ([, name = '', , value = '']) => [name, value],
+    ),
   )
 }

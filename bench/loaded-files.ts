@@ -15,7 +15,9 @@ export interface LoadedFile {
  */
 export function loadedFiles(folder: string): readonly LoadedFile[] {
   const urls = readdirSync(folder).flatMap((name) => {
-    const { result } = JSON.parse(readFileSync(join(folder, name), 'utf8')) as { result: readonly { url: string }[] }
+    const { result } = JSON.parse(readFileSync(join(folder, name), 'utf8')) as {
+      result: readonly { url: string }[]
+    }
     return result.map(({ url }) => url)
   })
   return [...new Set(urls)]

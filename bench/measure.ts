@@ -53,7 +53,9 @@ const MEMORY_HOOK = join(import.meta.dirname, 'memory-at-exit.cjs')
  * @throws Error where a script fails, or main hands on another session than the last that STS issued
  */
 export async function measure(contestants: readonly Contestant[], plan: Plan): Promise<readonly Figures[]> {
-  const watched = await withRoute(plan, true, async (route) => inTurn(contestants, (contestant) => watch(contestant, plan, route)))
+  const watched = await withRoute(plan, true, async (route) =>
+    inTurn(contestants, (contestant) => watch(contestant, plan, route)),
+  )
   const times = contestants.map(() => ({ main: [] as number[], post: [] as number[] }))
   await withRoute(plan, false, async (route) => {
     for (let run = 0; run < plan.runs; run++) {
@@ -77,7 +79,11 @@ export async function measure(contestants: readonly Contestant[], plan: Plan): P
   }))
 }
 
-async function watch(contestant: Contestant, plan: Plan, route: Route): Promise<Omit<Figures, 'main' | 'post'>> {
+async function watch(
+  contestant: Contestant,
+  plan: Plan,
+  route: Route,
+): Promise<Omit<Figures, 'main' | 'post'>> {
   const folder = mkdtempSync(join(tmpdir(), 'bench-watch-'))
   try {
     const before = route.connections() ?? 0
@@ -111,7 +117,12 @@ async function watch(contestant: Contestant, plan: Plan, route: Route): Promise<
   }
 }
 
-async function inJob(contestant: Contestant, plan: Plan, route: Route, use: (job: Job) => Promise<void>): Promise<void> {
+async function inJob(
+  contestant: Contestant,
+  plan: Plan,
+  route: Route,
+  use: (job: Job) => Promise<void>,
+): Promise<void> {
   const { action, configJson, claims = {} } = contestant
   const { standIn } = plan.cloud
   for (const name of Object.keys(standIn.issuer.claims)) Reflect.deleteProperty(standIn.issuer.claims, name)
@@ -126,7 +137,8 @@ async function inJob(contestant: Contestant, plan: Plan, route: Route, use: (job
   })
   try {
     await use(job)
-    if (job.exported('ALIBABA_CLOUD_ACCESS_KEY_ID') !== '') throw new Error(`post of ${contestant.name} took nothing back`)
+    if (job.exported('ALIBABA_CLOUD_ACCESS_KEY_ID') !== '')
+      throw new Error(`post of ${contestant.name} took nothing back`)
   } finally {
     job.remove()
   }
@@ -138,7 +150,11 @@ function checkHandOver(job: Job, { name }: Contestant, { cloud }: Plan): void {
     throw new Error(`main of ${name} did not hand on the session that STS issued last`)
 }
 
-async function withRoute<T>({ cloud, rttMs }: Plan, counted: boolean, use: (route: Route) => Promise<T>): Promise<T> {
+async function withRoute<T>(
+  { cloud, rttMs }: Plan,
+  counted: boolean,
+  use: (route: Route) => Promise<T>,
+): Promise<T> {
   const route = await cloud.route({ rttMs, counted })
   try {
     return await use(route)

@@ -36,7 +36,9 @@ export function runInNamespace(): number | undefined {
     const unshare = (script: string, ...command: string[]) => ['-rnm', 'sh', '-c', script, 'sh', ...command]
     if (spawnSync('unshare', unshare(ENTER), { env, stdio: 'ignore' }).status !== 0) return undefined
     const again = [process.execPath, ...process.execArgv, ...process.argv.slice(1)]
-    return spawnSync('unshare', unshare(`${ENTER} && exec "$@"`, ...again), { env, stdio: 'inherit' }).status ?? 1
+    return (
+      spawnSync('unshare', unshare(`${ENTER} && exec "$@"`, ...again), { env, stdio: 'inherit' }).status ?? 1
+    )
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

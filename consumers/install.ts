@@ -63,7 +63,8 @@ export async function install(client: ClientName): Promise<void> {
 
 function hashOf(folder: string, more: readonly string[]): string {
   const hash = createHash('sha256')
-  for (const name of readdirSync(folder).sort()) hash.update(`${name}\0`).update(readFileSync(join(folder, name)))
+  for (const name of readdirSync(folder).sort())
+    hash.update(`${name}\0`).update(readFileSync(join(folder, name)))
   return hash.update(more.join('\0')).digest('hex')
 }
 
@@ -71,7 +72,8 @@ async function run(command: string, args: readonly string[], cwd: string): Promi
   await new Promise<void>((done, fail) => {
     const child = spawn(command, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''
-    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (part: string) => (output += part))
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (part: string) => (output += part))
     child.once('error', fail)
     child.once('close', (code) => {
       if (code === 0) done()

@@ -2,8 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { startJob, type Job, type StepInputs } from '../__tests__/job.js'
-import type { World } from '../__tests__/world.js'
+import { startJob, type Job, type StepInputs } from '../__tests__/support/job.js'
+import type { World } from '../__tests__/support/world.js'
 import { startRealWorld } from './network.js'
 import { PROGRAMS, runIn, type Answer, type Place, type Program, type ProgramName } from './programs.js'
 import { keepResult } from './results.js'
@@ -73,7 +73,10 @@ for (const [key, program] of Object.entries(PROGRAMS) as [ProgramName, Program][
         job = startJob({ standIn: world.standIn })
         const other = await handOn(PROFILE_ALONE)
         expect(other.place.env).toEqual({})
-        expect(await program.ask({ ...other.place, env: program.byProfile.env ?? {} })).toEqual({ arn, version: versionOf(byVariables) })
+        expect(await program.ask({ ...other.place, env: program.byProfile.env ?? {} })).toEqual({
+          arn,
+          version: versionOf(byVariables),
+        })
         onlyBy(arn)
       }
       keepResult(key, {
@@ -167,7 +170,11 @@ for (const [key, program] of Object.entries(PROGRAMS) as [ProgramName, Program][
         await setKey('mine')
         await handOn({ profile: 'ci' })
         await configure('set', '--profile', 'ci', '--region', 'cn-shanghai')
-        expect(config().profiles.at(-1)).toMatchObject({ name: 'ci', mode: 'StsToken', region_id: 'cn-shanghai' })
+        expect(config().profiles.at(-1)).toMatchObject({
+          name: 'ci',
+          mode: 'StsToken',
+          region_id: 'cn-shanghai',
+        })
         await takeBack()
         expect([config().current, names()]).toEqual(['mine', ['default', 'mine']])
       })
@@ -195,7 +202,10 @@ for (const [key, program] of Object.entries(PROGRAMS) as [ProgramName, Program][
         await handOn({ profile: 'mine' })
         await setKey('other')
         await takeBack()
-        expect(config().profiles.find(({ name }) => name === 'mine')).toMatchObject({ mode: 'AK', access_key_id: 'LTAIown' })
+        expect(config().profiles.find(({ name }) => name === 'mine')).toMatchObject({
+          mode: 'AK',
+          access_key_id: 'LTAIown',
+        })
       })
     })
   },

@@ -35,13 +35,22 @@ export interface Program {
 const CURRENT = { how: 'yes' }
 const SDKS = /\bSDKs?\b/
 
-export type ProgramName = 'go' | 'node' | 'nodeV1' | 'python' | 'java' | 'cli' | 'terraform' | 'tofu' | 'ossPython' | 'serverlessDevs'
+export type ProgramName =
+  'go' | 'node' | 'nodeV1' | 'python' | 'java' | 'cli' | 'terraform' | 'tofu' | 'ossPython' | 'serverlessDevs'
 
 export const PROGRAMS: Readonly<Record<ProgramName, Program>> = {
   go: sdk('Go: credentials-go', 'go', join(CACHE, 'go/whoami'), []),
-  node: sdk('Node.js: @alicloud/credentials', 'node', 'node', [join(CACHE, 'node/whoami.mjs'), '@alicloud/sts20150401']),
-  nodeV1: sdk('Node.js: the same with @alicloud/sts20150401 1.1.4', 'node', 'node', [join(CACHE, 'node/whoami.mjs'), 'sts-v1']),
-  python: sdk('Python: alibabacloud_credentials', 'python', join(CACHE, 'python/venv/bin/python'), [join(CACHE, 'python/whoami.py')]),
+  node: sdk('Node.js: @alicloud/credentials', 'node', 'node', [
+    join(CACHE, 'node/whoami.mjs'),
+    '@alicloud/sts20150401',
+  ]),
+  nodeV1: sdk('Node.js: the same with @alicloud/sts20150401 1.1.4', 'node', 'node', [
+    join(CACHE, 'node/whoami.mjs'),
+    'sts-v1',
+  ]),
+  python: sdk('Python: alibabacloud_credentials', 'python', join(CACHE, 'python/venv/bin/python'), [
+    join(CACHE, 'python/whoami.py'),
+  ]),
   java: {
     ...sdk('Java: credentials-java', 'java', 'java', [
       '-XX:TieredStopAtLevel=1',
@@ -89,7 +98,12 @@ function without(client: Parameters<typeof missingTool>[0]): string | undefined 
   return tool === undefined ? undefined : `no ${tool} on PATH`
 }
 
-function sdk(name: string, client: Parameters<typeof missingTool>[0], command: string, args: readonly string[]): Program {
+function sdk(
+  name: string,
+  client: Parameters<typeof missingTool>[0],
+  command: string,
+  args: readonly string[],
+): Program {
   return {
     name,
     calledInWarnings: SDKS,
@@ -121,12 +135,21 @@ async function javaOptions({ standIn, home }: Place): Promise<string[]> {
       '-keystore',
       store,
     ])
-  return [`-Duser.home=${home}`, `-Djavax.net.ssl.trustStore=${store}`, '-Djavax.net.ssl.trustStorePassword=changeit']
+  return [
+    `-Duser.home=${home}`,
+    `-Djavax.net.ssl.trustStore=${store}`,
+    '-Djavax.net.ssl.trustStorePassword=changeit',
+  ]
 }
 
 /** The CLI speaks TLS to whatever it is given; its errors go to stderr. */
 async function askCli(place: Place): Promise<Answer> {
-  const { exitCode, stdout, stderr } = await runIn(place, 'aliyun', ['sts', 'GetCallerIdentity', '--endpoint', place.standIn.sts.host])
+  const { exitCode, stdout, stderr } = await runIn(place, 'aliyun', [
+    'sts',
+    'GetCallerIdentity',
+    '--endpoint',
+    place.standIn.sts.host,
+  ])
   // A file that it cannot read is an error with exit code 0.
   if (exitCode !== 0 || !stdout.includes('Arn')) return { error: `${stdout}${stderr}` }
   const version = await runIn(place, 'aliyun', ['version'])
@@ -140,20 +163,37 @@ function stateWriter(name: string, command: string): Program {
     calledInWarnings: /Terraform/,
     missing: absent(command),
     byVariables: 'yes',
-    byProfile: { how: 'with `ALICLOUD_PROFILE` or `profile` in the backend', env: { ALICLOUD_PROFILE: 'ci' } },
+    byProfile: {
+      how: 'with `ALICLOUD_PROFILE` or `profile` in the backend',
+      env: { ALICLOUD_PROFILE: 'ci' },
+    },
     async ask(place) {
       const oss = await startOss(place.standIn)
       const folder = mkdtempSync(join(tmpdir(), 'state-'))
       try {
         cpSync(join(import.meta.dirname, 'clients/terraform'), folder, { recursive: true })
-        const env = { CHECKPOINT_DISABLE: '1', TF_IN_AUTOMATION: '1', ALICLOUD_OSS_ENDPOINT: oss.url, ...place.env }
+        const env = {
+          CHECKPOINT_DISABLE: '1',
+          TF_IN_AUTOMATION: '1',
+          ALICLOUD_OSS_ENDPOINT: oss.url,
+          ...place.env,
+        }
         for (const args of [['init'], ['apply', '-auto-approve']]) {
-          const { exitCode, stderr } = await runIn({ ...place, env }, command, [...args, '-input=false', '-no-color'], folder)
+          const { exitCode, stderr } = await runIn(
+            { ...place, env },
+            command,
+            [...args, '-input=false', '-no-color'],
+            folder,
+          )
           if (exitCode !== 0) return { error: stderr }
         }
         const { stdout } = await runIn({ ...place, env }, command, ['version', '-json'], folder)
-        if (!(oss.objects.get('state/env:/terraform.tfstate') ?? '').includes('terraform_data')) return { error: 'no state was written' }
-        return { arn: onlyCaller(oss.requests), version: (JSON.parse(stdout) as { terraform_version: string }).terraform_version }
+        if (!(oss.objects.get('state/env:/terraform.tfstate') ?? '').includes('terraform_data'))
+          return { error: 'no state was written' }
+        return {
+          arn: onlyCaller(oss.requests),
+          version: (JSON.parse(stdout) as { terraform_version: string }).terraform_version,
+        }
       } finally {
         rmSync(folder, { recursive: true })
         await oss.close()
@@ -166,9 +206,11 @@ async function askOss(place: Place): Promise<Answer> {
   const oss = await startOss(place.standIn)
   try {
     const env = { ...place.env, OSS_ENDPOINT: oss.url }
-    const { exitCode, stdout, stderr } = await runIn({ ...place, env }, join(CACHE, 'python/venv/bin/python'), [
-      join(CACHE, 'python/oss.py'),
-    ])
+    const { exitCode, stdout, stderr } = await runIn(
+      { ...place, env },
+      join(CACHE, 'python/venv/bin/python'),
+      [join(CACHE, 'python/oss.py')],
+    )
     if (exitCode !== 0) return { error: stderr }
     return { arn: onlyCaller(oss.requests), version: (JSON.parse(stdout) as { version: string }).version }
   } finally {
@@ -180,10 +222,15 @@ async function askOss(place: Place): Promise<Answer> {
 async function askServerlessDevs(place: Place): Promise<Answer> {
   const { exitCode, stdout, stderr } = await runIn(place, 'node', [join(CACHE, 'node/serverless-devs.mjs')])
   if (exitCode !== 0) return { error: stderr }
-  const { credential, version } = JSON.parse(stdout) as { credential: Record<string, string>; version: string }
+  const { credential, version } = JSON.parse(stdout) as {
+    credential: Record<string, string>
+    version: string
+  }
   const found = place.standIn.authenticate(credential.AccessKeyID ?? '', credential.SecurityToken)
   if ('code' in found) return { error: found.code }
-  return found.accessKeySecret === credential.AccessKeySecret ? { arn: found.arn, version } : { error: 'a wrong secret' }
+  return found.accessKeySecret === credential.AccessKeySecret
+    ? { arn: found.arn, version }
+    : { error: 'a wrong secret' }
 }
 
 function onlyCaller(requests: readonly { readonly caller: string | undefined }[]): string {
@@ -197,7 +244,12 @@ interface Ended {
 }
 
 /** Runs a program as a later step would; it finds the stand-in by STS_ENDPOINT and trusts its CA. */
-export async function runIn(place: Place, command: string, args: readonly string[], cwd = place.home): Promise<Ended> {
+export async function runIn(
+  place: Place,
+  command: string,
+  args: readonly string[],
+  cwd = place.home,
+): Promise<Ended> {
   const { standIn, home } = place
   const env = {
     PATH: process.env.PATH ?? '',
@@ -206,11 +258,19 @@ export async function runIn(place: Place, command: string, args: readonly string
     // Else the SDKs' chains end at the metadata service of an ECS instance.
     ALIBABA_CLOUD_ECS_METADATA_DISABLED: 'true',
     STS_ENDPOINT: standIn.sts.host,
-    ...(standIn.caFile === undefined ? {} : { SSL_CERT_FILE: standIn.caFile, NODE_EXTRA_CA_CERTS: standIn.caFile }),
+    ...(standIn.caFile === undefined
+      ? {}
+      : { SSL_CERT_FILE: standIn.caFile, NODE_EXTRA_CA_CERTS: standIn.caFile }),
     ...place.env,
   }
   return new Promise((done, fail) => {
-    const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], timeout: 60_000, killSignal: 'SIGKILL' })
+    const child = spawn(command, args, {
+      cwd,
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: 60_000,
+      killSignal: 'SIGKILL',
+    })
     const ended = { stdout: '', stderr: '' }
     for (const stream of ['stdout', 'stderr'] as const)
       child[stream].setEncoding('utf8').on('data', (part: string) => (ended[stream] += part))

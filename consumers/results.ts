@@ -15,7 +15,13 @@ export interface Result {
 
 const FOLDER = join(CACHE, 'results')
 
-export const HEADER = ['Program', 'Version', 'From the variables', 'From the profile', 'Once the session has expired']
+export const HEADER = [
+  'Program',
+  'Version',
+  'From the variables',
+  'From the profile',
+  'Once the session has expired',
+]
 
 export function forgetResults(): void {
   rmSync(FOLDER, { recursive: true, force: true })
@@ -29,7 +35,9 @@ export function keepResult(program: ProgramName, result: Result): void {
 export function readResults(): ReadonlyMap<ProgramName, Result> {
   const files = new Set(existsSync(FOLDER) ? readdirSync(FOLDER) : [])
   const names = (Object.keys(PROGRAMS) as ProgramName[]).filter((name) => files.has(`${name}.json`))
-  return new Map(names.map((name) => [name, JSON.parse(readFileSync(join(FOLDER, `${name}.json`), 'utf8')) as Result]))
+  return new Map(
+    names.map((name) => [name, JSON.parse(readFileSync(join(FOLDER, `${name}.json`), 'utf8')) as Result]),
+  )
 }
 
 export function tableOf(results: ReadonlyMap<ProgramName, Result>): string {
@@ -55,9 +63,12 @@ export function disagreements(page: string, results: ReadonlyMap<ProgramName, Re
   const end = lines.findIndex((line, index) => index > start && !line.startsWith('|'))
   const stated = lines.slice(start + 2, end < 0 ? undefined : end)
   const ran = tableOf(results).split('\n').slice(2)
-  const comparable = (row: string): string => (ON_PATH.has(cells(row)[0] ?? '') ? row.replace(cells(row)[1] ?? '', '') : row)
+  const comparable = (row: string): string =>
+    ON_PATH.has(cells(row)[0] ?? '') ? row.replace(cells(row)[1] ?? '', '') : row
   const faults = ran.flatMap((row) =>
-    stated.some((other) => comparable(other) === comparable(row)) ? [] : [`This was run, and is not there: ${row}`],
+    stated.some((other) => comparable(other) === comparable(row))
+      ? []
+      : [`This was run, and is not there: ${row}`],
   )
   const ranNames = new Set(ran.map((row) => cells(row)[0]))
   const names = new Set(Object.values(PROGRAMS).map(({ name }) => name))
@@ -69,7 +80,9 @@ export function disagreements(page: string, results: ReadonlyMap<ProgramName, Re
   return faults
 }
 
-const ON_PATH: ReadonlySet<string> = new Set([PROGRAMS.cli, PROGRAMS.terraform, PROGRAMS.tofu].map(({ name }) => name))
+const ON_PATH: ReadonlySet<string> = new Set(
+  [PROGRAMS.cli, PROGRAMS.terraform, PROGRAMS.tofu].map(({ name }) => name),
+)
 
 function cells(row: string): string[] {
   return row

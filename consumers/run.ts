@@ -18,7 +18,11 @@ interface JestReport {
   readonly testResults: readonly {
     readonly message: string
     readonly status: string
-    readonly assertionResults: readonly { readonly ancestorTitles: readonly string[]; readonly title: string; readonly status: string }[]
+    readonly assertionResults: readonly {
+      readonly ancestorTitles: readonly string[]
+      readonly title: string
+      readonly status: string
+    }[]
   }[]
 }
 
@@ -27,7 +31,9 @@ async function main(args: readonly string[]): Promise<number> {
   writeFileSync(HOSTS, `127.0.0.1 localhost ${REAL_HOSTS.join(' ')}\n`)
   const begin = Date.now()
   if (spawnSync('unshare', [...NAMESPACE, 'true']).status !== 0)
-    throw new Error('No network namespace can be had here. On Ubuntu: sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0')
+    throw new Error(
+      'No network namespace can be had here. On Ubuntu: sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0',
+    )
   await Promise.all(CLIENT_NAMES.filter((client) => missingTool(client) === undefined).map(install))
   console.log(`Client libraries installed: ${Math.round((Date.now() - begin) / 1000)} s`)
 
@@ -42,10 +48,14 @@ async function main(args: readonly string[]): Promise<number> {
 
   const tests = files.flatMap(({ assertionResults }) => assertionResults)
   const count = (...states: string[]): number => tests.filter(({ status }) => states.includes(status)).length
-  const skipped = tests.filter(({ status }) => status === 'pending').map(({ ancestorTitles, title }) => ancestorTitles[0] ?? title)
+  const skipped = tests
+    .filter(({ status }) => status === 'pending')
+    .map(({ ancestorTitles, title }) => ancestorTitles[0] ?? title)
   console.log('')
   for (const name of new Set(skipped)) console.log(`skipped: ${name}`)
-  const failedFiles = files.filter(({ status, assertionResults }) => status === 'failed' && assertionResults.length === 0).length
+  const failedFiles = files.filter(
+    ({ status, assertionResults }) => status === 'failed' && assertionResults.length === 0,
+  ).length
   const failed = count('failed') + failedFiles + faults.length
   console.log(`${count('passed')} passed, ${failed} failed, ${skipped.length} skipped`)
   return failed === 0 && count('passed') > 0 ? 0 : 1
@@ -71,7 +81,11 @@ async function runJest(suite: string, args: readonly string[]): Promise<JestRepo
   await new Promise<void>((done, fail) => {
     const env = { ...process.env, ...(apart ? { [OWN_NETWORK]: '1' } : {}) }
     // The report on stdout is in the file as well.
-    const child = spawn(command[0] ?? '', command.slice(1), { cwd: ROOT, env, stdio: ['ignore', 'ignore', 'inherit'] })
+    const child = spawn(command[0] ?? '', command.slice(1), {
+      cwd: ROOT,
+      env,
+      stdio: ['ignore', 'ignore', 'inherit'],
+    })
     child.once('error', fail)
     child.once('close', () => {
       done()

@@ -23,6 +23,8 @@ export function configureList(text: string): string {
     ]),
   ]
   // As Go's tabwriter pads: every column but the last to its widest cell and one space, 8 at least.
-  const widths = [0, 1, 2, 3].map((column) => Math.max(8, ...rows.map((row) => (row[column] ?? '').length + 1)))
+  const widths = [0, 1, 2, 3].map((column) =>
+    Math.max(8, ...rows.map((row) => (row[column] ?? '').length + 1)),
+  )
   return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('')).join('\n')
 }

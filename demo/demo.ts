@@ -4,8 +4,8 @@
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { ROLE_ARN } from '../src/arn.js'
-import { withoutSecrets } from '../src/secrets.js'
+import { ROLE_ARN } from '../src/sts/arn.js'
+import { withoutSecrets } from '../src/secrecy/redact.js'
 import { trustOfOidc } from '../stand-in/policy.js'
 import { startStandIn, type StandIn } from '../stand-in/stand-in.js'
 import { configureList } from './configure-list.js'
@@ -84,7 +84,8 @@ async function realStory(): Promise<void> {
     )
   }
   const [accessKeyId, accessKeySecret, roleArn] = REAL_VARIABLES.map(value) as [string, string, string]
-  if (!ROLE_ARN.test(roleArn)) throw new Error('DEMO_ROLE_ARN is not the ARN of a role, acs:ram::<account ID>:role/<role name>.')
+  if (!ROLE_ARN.test(roleArn))
+    throw new Error('DEMO_ROLE_ARN is not the ARN of a role, acs:ram::<account ID>:role/<role name>.')
   secretsNow = () => [accessKeyId, accessKeySecret]
   title('Temporary Alibaba Cloud credentials for a workflow, from Alibaba Cloud itself')
   tell(
@@ -92,7 +93,9 @@ async function realStory(): Promise<void> {
     'The chapter about OIDC is left out: only a job on GitHub can get a token from GitHub. So is the one about a denial, which would have to change',
     "your role's trust policy.",
   )
-  const runnerEnv = Object.fromEntries(PASSED_ON.flatMap((name) => (value(name) === '' ? [] : [[name, value(name)]])))
+  const runnerEnv = Object.fromEntries(
+    PASSED_ON.flatMap((name) => (value(name) === '' ? [] : [[name, value(name)]])),
+  )
   const cloud = { sts: undefined, region: value('DEMO_REGION') || 'cn-hangzhou' }
   await keyChapter(cloud, { accessKeyId, accessKeySecret }, roleArn, runnerEnv)
   tell('', 'All of it happened as told, with Alibaba Cloud, and no secret was shown.')
@@ -103,9 +106,15 @@ function prepareRam({ ram, issuer }: StandIn) {
   const { arn: keyRole } = ram.addRole({ name: 'deploy' })
   const { accessKey: key } = ram.addUser({
     name: 'ci',
-    policies: [{ Version: '1', Statement: [{ Effect: 'Allow', Action: 'sts:AssumeRole', Resource: keyRole }] }],
+    policies: [
+      { Version: '1', Statement: [{ Effect: 'Allow', Action: 'sts:AssumeRole', Resource: keyRole }] },
+    ],
   })
-  const { arn: providerArn } = ram.addOidcProvider({ name: 'github', issuer: issuer.iss, clientIds: ['sts.aliyuncs.com'] })
+  const { arn: providerArn } = ram.addOidcProvider({
+    name: 'github',
+    issuer: issuer.iss,
+    clientIds: ['sts.aliyuncs.com'],
+  })
   const { arn: roleArn } = ram.addRole({
     name: 'deploy-from-github',
     trustPolicy: trustOfOidc(providerArn, {
@@ -133,7 +142,10 @@ async function keyChapter(
     ...(cloud.sts === undefined ? { 'role-session-name': 'configure-credentials-demo' } : {}),
     ...common(cloud),
   }
-  const secrets = { ALIBABA_CLOUD_ACCESS_KEY_ID: key.accessKeyId, ALIBABA_CLOUD_ACCESS_KEY_SECRET: key.accessKeySecret }
+  const secrets = {
+    ALIBABA_CLOUD_ACCESS_KEY_ID: key.accessKeyId,
+    ALIBABA_CLOUD_ACCESS_KEY_SECRET: key.accessKeySecret,
+  }
   const job = newJob(secrets, runnerEnv)
   try {
     workflow(inputs, [])
@@ -164,7 +176,10 @@ async function oidcChapter(cloud: Cloud, standIn: StandIn, { providerArn, roleAr
     workflow(inputs, PERMISSIONS)
     tell('The home of this runner is new and empty.')
     await successfulJob(job, inputs, cloud)
-    proved('the file that the profile was in is gone, for it was not there before', !existsSync(job.configFile))
+    proved(
+      'the file that the profile was in is gone, for it was not there before',
+      !existsSync(job.configFile),
+    )
     proved('nothing else lies where it was', readdirSync(dirname(job.configFile)).length === 0)
   } finally {
     job.remove()
@@ -186,14 +201,23 @@ async function denialChapter(cloud: Cloud, standIn: StandIn, { providerArn, role
     say("The step's log")
     block(main.log)
     proved('the step failed', main.exitCode === 1)
-    proved('it handed nothing on', denied.env.size === 0 && main.outputs.size === 0 && !existsSync(denied.configFile))
+    proved(
+      'it handed nothing on',
+      denied.env.size === 0 && main.outputs.size === 0 && !existsSync(denied.configFile),
+    )
     policy = /```json\n(\{[\s\S]*?\n\})\n```/.exec(main.summary)?.[1] ?? ''
-    proved("the job's summary holds the same policy, to be copied", policy.includes(IMMUTABLE_SUBJECT) && indentedIn(main.log, policy))
+    proved(
+      "the job's summary holds the same policy, to be copied",
+      policy.includes(IMMUTABLE_SUBJECT) && indentedIn(main.log, policy),
+    )
     await denied.post()
   } finally {
     denied.remove()
   }
-  tell('', "We do as the message says, and nothing else: this policy becomes the role's trust policy. Then the job runs once more.")
+  tell(
+    '',
+    "We do as the message says, and nothing else: this policy becomes the role's trust policy. Then the job runs once more.",
+  )
   standIn.ram.setTrustPolicy(roleArn, policy)
   const allowed = newJob({}, tokenVariables(standIn))
   try {
@@ -236,14 +260,18 @@ async function successfulJob(job: Job, inputs: StepInputs, cloud: Cloud): Promis
 }
 
 async function proveIdentity(job: Job, main: StepRun, { sts }: Cloud): Promise<void> {
-  say("Do the credentials work? Another program asks STS who it is, with Alibaba Cloud's own SDK and the variables above")
+  say(
+    "Do the credentials work? Another program asks STS who it is, with Alibaba Cloud's own SDK and the variables above",
+  )
   const answer = await job.program(WHO_AM_I, sts === undefined ? [] : [sts])
   block(`$ node who-am-i.mjs\n${answer.log}`)
   const [role, session] = /role\/(.+)$/.exec(main.outputs.get('arn') ?? '')?.[1]?.split('/') ?? []
   proved(
     `STS knows it as a session of the role ${role ?? ''}`,
     answer.exitCode === 0 &&
-      answer.log.includes(`:assumed-role/${role ?? ''}/${session ?? ''}, of the account ${main.outputs.get('account-id') ?? ''}.`),
+      answer.log.includes(
+        `:assumed-role/${role ?? ''}/${session ?? ''}, of the account ${main.outputs.get('account-id') ?? ''}.`,
+      ),
   )
 }
 
@@ -258,17 +286,27 @@ async function takeBack(job: Job): Promise<void> {
   )
   const answer = await job.program(WHO_AM_I, [])
   block(`$ node who-am-i.mjs\n${answer.log}`)
-  proved('the other program has nothing left to use', answer.exitCode === 1 && answer.log === 'The environment holds no key.')
+  proved(
+    'the other program has nothing left to use',
+    answer.exitCode === 1 && answer.log === 'The environment holds no key.',
+  )
 }
 
-const PERMISSIONS = ['permissions:', '  id-token: write # lets the job ask GitHub for a token', '  contents: read']
+const PERMISSIONS = [
+  'permissions:',
+  '  id-token: write # lets the job ask GitHub for a token',
+  '  contents: read',
+]
 
 function common({ sts, region }: Cloud): StepInputs {
   return { region, profile: PROFILE, ...(sts === undefined ? {} : { 'sts-endpoint': sts }) }
 }
 
 function tokenVariables({ issuer }: StandIn): Readonly<Record<string, string>> {
-  return { ACTIONS_ID_TOKEN_REQUEST_URL: issuer.requestUrl, ACTIONS_ID_TOKEN_REQUEST_TOKEN: issuer.requestToken }
+  return {
+    ACTIONS_ID_TOKEN_REQUEST_URL: issuer.requestUrl,
+    ACTIONS_ID_TOKEN_REQUEST_TOKEN: issuer.requestToken,
+  }
 }
 
 /** A job whose masks are watched too: what `--real` is given by STS is known by them alone. */
@@ -298,7 +336,8 @@ function say(text: string): void {
 function workflow(inputs: StepInputs, permissions: readonly string[]): void {
   say('The workflow')
   const withLines = Object.entries(inputs).map(
-    ([name, value]) => `          ${name}: ${value}${name === 'sts-endpoint' ? ' # the stand-in; leave it out in yours' : ''}`,
+    ([name, value]) =>
+      `          ${name}: ${value}${name === 'sts-endpoint' ? ' # the stand-in; leave it out in yours' : ''}`,
   )
   block(
     [
@@ -330,7 +369,8 @@ function proved(fact: string, isSo: boolean): void {
 /** The only way out for text; it lets no secret pass. */
 function tell(...lines: readonly string[]): void {
   const text = lines.join('\n')
-  for (const secret of secretsNow()) if (secret !== '' && text.includes(secret)) throw new Error('The demo was about to show a secret.')
+  for (const secret of secretsNow())
+    if (secret !== '' && text.includes(secret)) throw new Error('The demo was about to show a secret.')
   console.log(text)
 }
 

@@ -7,7 +7,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parse } from 'yaml'
-import { withoutSecrets } from '../src/secrets.js'
+import { withoutSecrets } from '../src/secrecy/redact.js'
 
 const ROOT = resolve(import.meta.dirname, '..')
 
@@ -42,14 +42,24 @@ export interface Job {
  * @param secrets the repository's secrets, by name: what `${{ secrets.NAME }}` stands for
  * @param runnerEnv variables that the runner itself has, beside those that every runner has
  */
-export function startJob(secrets: Readonly<Record<string, string>>, runnerEnv: Readonly<Record<string, string>>): Job {
+export function startJob(
+  secrets: Readonly<Record<string, string>>,
+  runnerEnv: Readonly<Record<string, string>>,
+): Job {
   const folder = mkdtempSync(join(tmpdir(), 'demo-'))
-  const [home, workspace, temp] = ['home', 'workspace', 'temp'].map((name) => join(folder, name)) as [string, string, string]
+  const [home, workspace, temp] = ['home', 'workspace', 'temp'].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ]
   for (const path of [home, workspace, temp]) mkdirSync(path)
   const env = new Map<string, string>()
   // The runner masks a repository's secrets before the first step begins.
   const masks = new Set<string>(Object.values(secrets))
-  let last: { readonly inputs: StepInputs; readonly state: ReadonlyMap<string, string> } = { inputs: {}, state: new Map() }
+  let last: { readonly inputs: StepInputs; readonly state: ReadonlyMap<string, string> } = {
+    inputs: {},
+    state: new Map(),
+  }
   let count = 0
 
   const fixed = {
@@ -72,7 +82,10 @@ export function startJob(secrets: Readonly<Record<string, string>>, runnerEnv: R
   const step = async (entry: 'main' | 'post', inputs: StepInputs, state: ReadonlyMap<string, string>) => {
     count += 1
     const files = Object.fromEntries(
-      ['ENV', 'OUTPUT', 'STATE', 'STEP_SUMMARY'].map((name) => [`GITHUB_${name}`, join(temp, `${name.toLowerCase()}-${count}`)]),
+      ['ENV', 'OUTPUT', 'STATE', 'STEP_SUMMARY'].map((name) => [
+        `GITHUB_${name}`,
+        join(temp, `${name.toLowerCase()}-${count}`),
+      ]),
     )
     for (const file of Object.values(files)) writeFileSync(file, '')
     const given = { ...manifestDefaults(), ...inputs }
@@ -80,7 +93,12 @@ export function startJob(secrets: Readonly<Record<string, string>>, runnerEnv: R
       ...fixed,
       ...Object.fromEntries(env),
       ...files,
-      ...Object.fromEntries(Object.entries(given).map(([name, value]) => [`INPUT_${name.toUpperCase()}`, evaluated(value, secrets)])),
+      ...Object.fromEntries(
+        Object.entries(given).map(([name, value]) => [
+          `INPUT_${name.toUpperCase()}`,
+          evaluated(value, secrets),
+        ]),
+      ),
       ...Object.fromEntries([...state].map(([name, value]) => [`STATE_${name}`, value])),
     })
     const read = (name: string): string => readFileSync(files[name] ?? '', 'utf8')
@@ -122,9 +140,13 @@ export function startJob(secrets: Readonly<Record<string, string>>, runnerEnv: R
 
 /** The runner fills in the manifest's defaults. */
 function manifestDefaults(): StepInputs {
-  const manifest = parse(readFileSync(join(ROOT, 'action.yml'), 'utf8')) as { inputs: Record<string, { default?: string }> }
+  const manifest = parse(readFileSync(join(ROOT, 'action.yml'), 'utf8')) as {
+    inputs: Record<string, { default?: string }>
+  }
   return Object.fromEntries(
-    Object.entries(manifest.inputs).flatMap(([name, input]) => (input.default === undefined ? [] : [[name, input.default]])),
+    Object.entries(manifest.inputs).flatMap(([name, input]) =>
+      input.default === undefined ? [] : [[name, input.default]],
+    ),
   )
 }
 
@@ -181,6 +203,8 @@ function unescaped(value: string): string {
 /** What a step wrote into one of the runner's files: `NAME<<delimiter`, value, delimiter. */
 function keyValues(text: string): Map<string, string> {
   return new Map(
-    [...text.matchAll(/^([^\n]+?)<<(ghadelimiter_[^\n]+)\n([\s\S]*?)\n\2$/gm)].map(([, name = '', , value = '']) => [name, value]),
+    [...text.matchAll(/^([^\n]+?)<<(ghadelimiter_[^\n]+)\n([\s\S]*?)\n\2$/gm)].map(
+      ([, name = '', , value = '']) => [name, value],
+    ),
   )
 }

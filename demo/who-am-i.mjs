@@ -3,7 +3,12 @@
 import openApi from '@alicloud/openapi-core'
 import sts from '@alicloud/sts20150401'
 
-const { ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET, ALIBABA_CLOUD_SECURITY_TOKEN, ALIBABA_CLOUD_REGION_ID } = process.env
+const {
+  ALIBABA_CLOUD_ACCESS_KEY_ID,
+  ALIBABA_CLOUD_ACCESS_KEY_SECRET,
+  ALIBABA_CLOUD_SECURITY_TOKEN,
+  ALIBABA_CLOUD_REGION_ID,
+} = process.env
 const url = process.argv[2] === undefined ? undefined : new URL(process.argv[2])
 
 if (!ALIBABA_CLOUD_ACCESS_KEY_ID || !ALIBABA_CLOUD_ACCESS_KEY_SECRET) {

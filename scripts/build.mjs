@@ -34,14 +34,24 @@ const leaveOut = {
   name: 'leave-out',
   setup({ onResolve, onLoad, resolve }) {
     // main's dynamic import of the SDK stays one, of the file beside it.
-    onResolve({ filter: /sdk\.js$/ }, ({ kind }) => (kind === 'dynamic-import' ? { path: SDK_ENTRY, external: true } : undefined))
+    onResolve({ filter: /sdk\.js$/ }, ({ kind }) =>
+      kind === 'dynamic-import' ? { path: SDK_ENTRY, external: true } : undefined,
+    )
     onResolve({ filter: /^[^.]/ }, ({ path, importer }) =>
       NEVER_REACHED.includes(path) && SDK.test(importer) ? { path, namespace: 'never-reached' } : undefined,
     )
-    onLoad({ filter: /.*/, namespace: 'never-reached' }, () => ({ contents: 'module.exports = {}', loader: 'js' }))
+    onLoad({ filter: /.*/, namespace: 'never-reached' }, () => ({
+      contents: 'module.exports = {}',
+      loader: 'js',
+    }))
     onResolve({ filter: /.*/ }, async ({ path, pluginData, ...from }) => {
       if (pluginData === leaveOut || from.kind === 'entry-point') return undefined
-      const found = await resolve(path, { importer: from.importer, kind: from.kind, resolveDir: from.resolveDir, pluginData: leaveOut })
+      const found = await resolve(path, {
+        importer: from.importer,
+        kind: from.kind,
+        resolveDir: from.resolveDir,
+        pluginData: leaveOut,
+      })
       // Nothing is returned for the others: an answer would lose what esbuild itself knows of a file, such as its package's module type.
       return PURE.test(found.path) ? { ...found, sideEffects: false } : undefined
     })
@@ -72,7 +82,9 @@ writeFileSync(join(folder, 'licenses.txt'), licenses(Object.keys(metafile.inputs
 
 /** The notices of every package of which the bundle holds a file. */
 function licenses(inputs) {
-  const packages = new Set(inputs.flatMap((input) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1] ?? []))
+  const packages = new Set(
+    inputs.flatMap((input) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1] ?? []),
+  )
   return [...packages]
     .sort()
     .map((path) => {

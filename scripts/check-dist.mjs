@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 const fresh = mkdtempSync(join(tmpdir(), 'dist-'))
-const build = spawnSync(process.execPath, ['scripts/build.mjs', fresh], { stdio: ['ignore', 'ignore', 'inherit'] })
+const build = spawnSync(process.execPath, ['scripts/build.mjs', fresh], {
+  stdio: ['ignore', 'ignore', 'inherit'],
+})
 if (build.status !== 0) process.exit(1)
 
 const files = (folder) =>
@@ -27,7 +29,9 @@ const differing = [...names].filter((name) => {
 })
 rmSync(fresh, { recursive: true, force: true })
 if (differing.length > 0) {
-  console.error(`dist differs from a fresh build in: ${differing.join(', ')}. Run "npm run build" and commit dist.`)
+  console.error(
+    `dist differs from a fresh build in: ${differing.join(', ')}. Run "npm run build" and commit dist.`,
+  )
   process.exit(1)
 }
 console.log(`dist equals a fresh build (${names.size} files).`)

@@ -11,14 +11,17 @@ const END = '<!-- Generated: end -->'
 /** The page with its generated part made anew, and the rest as it is. */
 export function withCodes(page: string): string {
   const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)]
-  if (begin < 0 || end < begin) throw new Error('docs/troubleshooting.md has lost the marks of its generated part')
+  if (begin < 0 || end < begin)
+    throw new Error('docs/troubleshooting.md has lost the marks of its generated part')
   return `${page.slice(0, begin + BEGIN.length)}\n\n${STS_ANSWERS.map(section).join('\n\n')}\n\n${page.slice(end)}`
 }
 
 function section(answer: StsAnswer): string {
   const codes = answer.codes.map((code) => `\`${code}\``).join(', ')
   const { says } = answer
-  const shared = STS_ANSWERS.some((other) => other !== answer && other.codes.some((code) => answer.codes.includes(code)))
+  const shared = STS_ANSWERS.some(
+    (other) => other !== answer && other.codes.some((code) => answer.codes.includes(code)),
+  )
   return [
     `### ${codes}${shared && says !== undefined ? `: ${markdownProse([says.split('. ')[0] ?? ''])}` : ''}`,
     ...(says === undefined ? [] : [`STS says: ${markdownProse([{ value: says }])}`]),

@@ -1,5 +1,5 @@
 /** The entry of the step itself. */
-import { createRunner } from './runner.js'
+import { createRunner } from './runner/runner.js'
 import { run } from './step.js'
 
 // The SDK calls url.parse while it builds its client, and Node 24 would say so in every user's log.

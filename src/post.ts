@@ -1,5 +1,5 @@
 /** The entry of the post step. */
-import { createRunner } from './runner.js'
-import { undo } from './undo.js'
+import { createRunner } from './runner/runner.js'
+import { undo } from './cleanup.js'
 
 void undo(createRunner(process.env))

@@ -1,31 +1,39 @@
 /** The step from its inputs to its hand-over. `run` is the whole story; each line gives the next what it needs. */
 import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import type { TemporaryKey } from './credentials.js'
+import type { TemporaryKey } from './identity/credentials.js'
 import type { Explanation } from './diagnosis/explain.js'
-import { holdsCredential, variablesFor } from './exports.js'
-import { githubRun, type GithubRun } from './github-run.js'
-import { parseInputs, SECRET_INPUTS, type Inputs } from './inputs.js'
+import { holdsCredential, variablesFor } from './handover/variables.js'
+import { readRunContext, type RunContext } from './runner/run-context.js'
+import { parseInputs, SECRET_INPUTS, type Inputs } from './inputs/inputs.js'
 import { readCurrentProfile } from './profile/config-file.js'
 import { configFileOf } from './profile/home.js'
 import { checkProfile, installProfile } from './profile/install.js'
 import { uninstallProfile } from './profile/uninstall.js'
-import { proxyFaults, proxyPasswords } from './proxy.js'
-import { findRivals } from './rivals.js'
-import { defaultSessionName } from './role-session-name.js'
-import type { Runner } from './runner.js'
-import { assumeRoles, proveKey, RoleNotAssumed, type Base, type Session } from './session.js'
-import { instanceSession } from './source/ecs-ram-role.js'
-import { environmentKey } from './source/environment.js'
-import { tokenFromFile, tokenFromIssuer, type OidcTokenSource } from './source/oidc.js'
+import { proxyFaults, proxyPasswords } from './net/proxy.js'
+import { findIdentityConflicts } from './handover/identity-conflicts.js'
+import { defaultSessionName } from './inputs/role-session-name.js'
+import type { Runner } from './runner/runner.js'
+import {
+  assumeRoles,
+  verifyKey,
+  AssumeRoleError,
+  type FirstIdentity,
+  type Session,
+} from './sts/role-chain.js'
+import { instanceSession } from './identity/ecs-ram-role.js'
+import { environmentKey } from './identity/environment.js'
+import { tokenFromIssuer } from './identity/oidc-issuer.js'
+import { tokenFromFile } from './identity/oidc-token-file.js'
+import type { OidcTokenSource } from './identity/oidc-token.js'
 import { stsClient, type CallerIdentity, type StsClient } from './sts/client.js'
-import { patience, type Patience } from './transport.js'
+import { retryPolicy, type RetryPolicy } from './net/retry.js'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
 /** Never throws: a failure becomes the step's one error. */
 export async function run(runner: Runner, env: Environment): Promise<void> {
-  const situation: FailureContext = { run: githubRun(env), eventPath: env.GITHUB_EVENT_PATH }
+  const situation: FailureContext = { run: readRunContext(env), eventPath: env.GITHUB_EVENT_PATH }
   try {
     maskOnEntry(runner, env)
     runner.requireFileCommands()
@@ -33,18 +41,20 @@ export async function run(runner: Runner, env: Environment): Promise<void> {
     situation.inputs = inputs
     for (const warning of inputs.warnings) runner.warning(warning)
     const profile =
-      inputs.profile === undefined ? undefined : { ...inputs.profile, path: configFileOf(env, process.platform), id: randomUUID() }
+      inputs.profile === undefined
+        ? undefined
+        : { ...inputs.profile, path: configFileOf(env, process.platform), id: randomUUID() }
     if (profile === undefined) await sweepHome(env)
     else await checkProfile(profile)
-    const rivals = await rivalsOf(inputs, env)
+    const rivals = await identityConflicts(inputs, env)
 
-    const wait = patience(inputs.maxAttempts, inputs.timeoutSeconds, runner.info)
+    const wait = retryPolicy(inputs.maxAttempts, inputs.timeoutSeconds, runner.info)
     const sts = stsClient(inputs.endpoint, wait, runner.mask)
     situation.sts = sts
-    const base = await baseOf(inputs, env, runner, wait, (token) => (situation.oidcToken = token))
+    const base = await firstIdentity(inputs, env, runner, wait, (token) => (situation.oidcToken = token))
     const session = await sessionOf(inputs, sts, base)
     if (inputs.maskAccountId) runner.mask(session.accountId)
-    refuseOtherAccounts(session, inputs)
+    assertAllowedAccount(session, inputs)
 
     await handOver(runner, env, inputs, session, profile)
     for (const rival of rivals) runner.warning(rival)
@@ -67,8 +77,9 @@ function maskOnEntry(runner: Runner, env: Environment): void {
   }
 }
 
-function readInputs(runner: Runner, env: Environment, github: GithubRun): Inputs {
-  const homeFaults = runner.input('profile') === undefined ? [] : faultOf(() => configFileOf(env, process.platform))
+function readInputs(runner: Runner, env: Environment, github: RunContext): Inputs {
+  const homeFaults =
+    runner.input('profile') === undefined ? [] : faultOf(() => configFileOf(env, process.platform))
   const inputs = parseInputs(runner.input, {
     defaultSessionName: defaultSessionName(github),
     environmentKey: environmentKey(env),
@@ -88,7 +99,13 @@ function faultOf(attempt: () => unknown): string[] {
   }
 }
 
-async function baseOf(inputs: Inputs, env: Environment, runner: Runner, wait: Patience, seen: (token: string) => void): Promise<Base> {
+async function firstIdentity(
+  inputs: Inputs,
+  env: Environment,
+  runner: Runner,
+  wait: RetryPolicy,
+  seen: (token: string) => void,
+): Promise<FirstIdentity> {
   const { source } = inputs
   switch (source.kind) {
     case 'oidc': {
@@ -100,18 +117,21 @@ async function baseOf(inputs: Inputs, env: Environment, runner: Runner, wait: Pa
         source.tokenFile === undefined
           ? tokenFromIssuer(issuer, source.audience, wait, runner.mask)
           : tokenFromFile(source.tokenFile, runner.mask, runner.warning)
-      return { by: 'oidc', token: remembering(token, seen), providerArn: source.providerArn }
+      return { by: 'oidc', token: withTokenCapture(token, seen), providerArn: source.providerArn }
     }
     case 'access-key':
     case 'environment':
       return { by: 'key', key: source.key, expiration: undefined }
     case 'ecs-ram-role':
-      return { by: 'key', ...(await instanceSession(env.ALIBABA_CLOUD_IMDSV1_DISABLED === 'true', wait, runner.mask)) }
+      return {
+        by: 'key',
+        ...(await instanceSession(env.ALIBABA_CLOUD_IMDSV1_DISABLED === 'true', wait, runner.mask)),
+      }
   }
 }
 
 /** Shows each token to `seen`: a denial is explained by the claims of the token that was denied. */
-function remembering(source: OidcTokenSource, seen: (token: string) => void): OidcTokenSource {
+function withTokenCapture(source: OidcTokenSource, seen: (token: string) => void): OidcTokenSource {
   return async (fresh) => {
     const token = await source(fresh)
     seen(token)
@@ -119,14 +139,15 @@ function remembering(source: OidcTokenSource, seen: (token: string) => void): Oi
   }
 }
 
-async function sessionOf(inputs: Inputs, sts: StsClient, base: Base): Promise<Session> {
+async function sessionOf(inputs: Inputs, sts: StsClient, base: FirstIdentity): Promise<Session> {
   if (inputs.roles.length > 0) return assumeRoles(sts, base, inputs.roles, inputs.session)
-  if (base.by === 'oidc' || base.key.securityToken === undefined) throw new Error('only a temporary key can be handed on')
+  if (base.by === 'oidc' || base.key.securityToken === undefined)
+    throw new Error('only a temporary key can be handed on')
   const key: TemporaryKey = { ...base.key, securityToken: base.key.securityToken }
-  return proveKey(sts, key, base.expiration)
+  return verifyKey(sts, key, base.expiration)
 }
 
-function refuseOtherAccounts({ accountId }: Session, { allowedAccountIds }: Inputs): void {
+function assertAllowedAccount({ accountId }: Session, { allowedAccountIds }: Inputs): void {
   if (allowedAccountIds.length === 0 || allowedAccountIds.includes(accountId)) return
   throw new Error(
     `The session belongs to the account ${accountId}, and allowed-account-ids lists ${allowedAccountIds.join(', ')}. Nothing was exported. Check the account in role-to-assume, or add it to allowed-account-ids.`,
@@ -144,21 +165,29 @@ async function sweepHome(env: Environment): Promise<void> {
   await uninstallProfile({ path, id: randomUUID(), now: new Date() })
 }
 
-async function rivalsOf(inputs: Inputs, env: Environment): Promise<string[]> {
-  const handedOn = { variables: inputs.exportVariables, targets: inputs.exportFor, profile: inputs.profile?.name, region: inputs.region }
+async function identityConflicts(inputs: Inputs, env: Environment): Promise<string[]> {
+  const handedOn = {
+    variables: inputs.exportVariables,
+    targets: inputs.exportFor,
+    profile: inputs.profile?.name,
+    region: inputs.region,
+  }
   if (!inputs.exportVariables && inputs.profile === undefined && !inputs.outputCredentials) {
     return [
       'This step hands nothing on: export-environment-variables is false, no profile is written and output-credentials is false. Later steps will not see its credentials.',
     ]
   }
   try {
-    const current = inputs.profile === undefined ? await readCurrentProfile(configFileOf(env, process.platform)) : undefined
-    return findRivals(env, handedOn, current)
+    const current =
+      inputs.profile === undefined ? await readCurrentProfile(configFileOf(env, process.platform)) : undefined
+    return findIdentityConflicts(env, handedOn, current)
   } catch (failure) {
     // A job that does not ask for a profile may have no home, and a broken config.json is not this step's to refuse then.
     const broken =
-      (env.HOME ?? '') !== '' && inputs.exportVariables ? [`The aliyun CLI may fail in this job. ${(failure as Error).message}`] : []
-    return [...broken, ...findRivals(env, handedOn, undefined)]
+      (env.HOME ?? '') !== '' && inputs.exportVariables
+        ? [`The aliyun CLI may fail in this job. ${(failure as Error).message}`]
+        : []
+    return [...broken, ...findIdentityConflicts(env, handedOn, undefined)]
   }
 }
 
@@ -178,7 +207,9 @@ async function handOver(
   profile: ProfileTarget | undefined,
 ): Promise<void> {
   const { cleanup } = inputs
-  const variables = inputs.exportVariables ? variablesFor(session, inputs.region, inputs.exportFor) : new Map<string, string>()
+  const variables = inputs.exportVariables
+    ? variablesFor(session, inputs.region, inputs.exportFor)
+    : new Map<string, string>()
   // A variable that holds this very value already (a key of the environment that is handed on) is the environment's, and stays.
   const changed = [...variables].filter(([name, value]) => env[name] !== value)
   const before = Object.fromEntries(changed.map(([name]) => [name, env[name] ?? '']))
@@ -186,7 +217,10 @@ async function handOver(
   const recordOf = (names: Readonly<Record<string, string>>): Parameters<Runner['saveRecord']>[0] => ({
     cleanup,
     variables: cleanup ? names : {},
-    profile: cleanup && profile !== undefined ? { path: profile.path, name: profile.name, id: profile.id } : undefined,
+    profile:
+      cleanup && profile !== undefined
+        ? { path: profile.path, name: profile.name, id: profile.id }
+        : undefined,
   })
   try {
     await runner.allOrNothing(async () => {
@@ -225,7 +259,8 @@ function maskFormer(runner: Runner, value: string): void {
     runner.mask(value)
     return
   }
-  for (const [name, part] of Object.entries(parts)) if (name !== 'AccountID' && typeof part === 'string') runner.mask(part)
+  for (const [name, part] of Object.entries(parts))
+    if (name !== 'AccountID' && typeof part === 'string') runner.mask(part)
 }
 
 function outputsOf(inputs: Inputs, session: Session): [string, string][] {
@@ -245,7 +280,9 @@ function outputsOf(inputs: Inputs, session: Session): [string, string][] {
       ['security-token', session.key.securityToken],
     )
   }
-  return outputs.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] satisfies [string, string]]))
+  return outputs.flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, value] satisfies [string, string]],
+  )
 }
 
 const SOURCE_NAMES = {
@@ -258,8 +295,13 @@ const SOURCE_NAMES = {
 function report(runner: Runner, inputs: Inputs, session: Session, profile: ProfileTarget | undefined): void {
   const { source } = inputs
   const from =
-    source.kind === 'oidc' && source.tokenFile !== undefined ? `the OIDC token in ${source.tokenFile}` : SOURCE_NAMES[source.kind]
-  const minutes = session.expiration === undefined ? undefined : Math.round((Date.parse(session.expiration) - Date.now()) / 60_000)
+    source.kind === 'oidc' && source.tokenFile !== undefined
+      ? `the OIDC token in ${source.tokenFile}`
+      : SOURCE_NAMES[source.kind]
+  const minutes =
+    session.expiration === undefined
+      ? undefined
+      : Math.round((Date.parse(session.expiration) - Date.now()) / 60_000)
   runner.group(`Alibaba Cloud identity: ${session.arn}`, [
     `Account:  ${session.accountId}`,
     `Source:   ${from}${inputs.roles.length > 1 ? `, through ${inputs.roles.length} roles` : ''}`,
@@ -271,13 +313,15 @@ function report(runner: Runner, inputs: Inputs, session: Session, profile: Profi
         ]
       : []),
     ...(profile === undefined ? [] : [`Profile:  ${JSON.stringify(profile.name)} in ${profile.path}`]),
-    inputs.cleanup ? 'After the job: everything is taken back.' : 'After the job: everything stays (cleanup: false).',
+    inputs.cleanup
+      ? 'After the job: everything is taken back.'
+      : 'After the job: everything stays (cleanup: false).',
   ])
 }
 
 /** What is known when something fails, as far as the step came. */
 interface FailureContext {
-  readonly run: GithubRun
+  readonly run: RunContext
   readonly eventPath: string | undefined
   inputs?: Inputs
   sts?: StsClient
@@ -294,7 +338,8 @@ async function explainFailure(runner: Runner, failure: unknown, context: Failure
   try {
     const { message, summary } = await explanationOf(failure, context.inputs, context)
     if (context.inputs.maskAccountId)
-      for (const [, id] of `${message}\n${summary}`.matchAll(/(?:::|\baccount )(\d{5,})/g)) runner.mask(id ?? '')
+      for (const [, id] of `${message}\n${summary}`.matchAll(/(?:::|\baccount )(\d{5,})/g))
+        runner.mask(id ?? '')
     await runner.summary(summary)
     runner.fail(message)
   } catch (unexplained) {
@@ -304,19 +349,32 @@ async function explainFailure(runner: Runner, failure: unknown, context: Failure
   }
 }
 
-async function explanationOf(failure: unknown, inputs: Inputs, context: FailureContext): Promise<Explanation> {
+async function explanationOf(
+  failure: unknown,
+  inputs: Inputs,
+  context: FailureContext,
+): Promise<Explanation> {
   // Loaded now: a run that succeeds does without.
   const { explain, wantsCaller } = await import('./diagnosis/explain.js')
-  const caller = wantsCaller(failure) ? await whoAsked(failure, context.sts) : undefined
-  return explain(failure, { inputs, run: context.run, event: await eventOf(context.eventPath), oidcToken: context.oidcToken, caller })
+  const caller = wantsCaller(failure) ? await identifyCaller(failure, context.sts) : undefined
+  return explain(failure, {
+    inputs,
+    run: context.run,
+    event: await eventOf(context.eventPath),
+    oidcToken: context.oidcToken,
+    caller,
+  })
 }
 
 /** Whose key was refused; undefined where STS does not say either. */
-async function whoAsked(failure: unknown, sts: StsClient | undefined): Promise<CallerIdentity | undefined> {
-  const asker = failure instanceof RoleNotAssumed ? failure.asker : undefined
-  if (asker === undefined || sts === undefined) return undefined
+async function identifyCaller(
+  failure: unknown,
+  sts: StsClient | undefined,
+): Promise<CallerIdentity | undefined> {
+  const caller = failure instanceof AssumeRoleError ? failure.caller : undefined
+  if (caller === undefined || sts === undefined) return undefined
   try {
-    return await sts.getCallerIdentity(asker.key)
+    return await sts.getCallerIdentity(caller.key)
   } catch {
     return undefined
   }

@@ -44,5 +44,10 @@ export async function createCertificates(hostNames: readonly string[]): Promise<
   const folder = await mkdtemp(join(tmpdir(), 'stand-in-ca-'))
   const caFile = join(folder, 'ca.pem')
   await writeFile(caFile, ca.cert)
-  return { key: server.private, cert: server.cert, caFile, remove: () => rm(folder, { recursive: true, force: true }) }
+  return {
+    key: server.private,
+    cert: server.cert,
+    caFile,
+    remove: () => rm(folder, { recursive: true, force: true }),
+  }
 }

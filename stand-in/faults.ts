@@ -10,7 +10,12 @@ export type Fault =
       readonly headers?: Readonly<Record<string, string>>
     }
   /** Any response at all: HTML, an empty body, `{}`, a redirect, `Retry-After`. */
-  | { readonly kind: 'response'; readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string }
+  | {
+      readonly kind: 'response'
+      readonly status: number
+      readonly headers?: Readonly<Record<string, string>>
+      readonly body?: string
+    }
   /** A TCP reset, once the request has been read: before anything is answered, or after half of the true answer's body. */
   | { readonly kind: 'reset'; readonly when: 'before-response' | 'mid-response' }
   /** No answer, ever. The connection stays open. */

@@ -72,7 +72,9 @@ const DEFAULT_CLAIMS = {
  */
 export async function createIssuer(iss: string, now: () => number): Promise<Issuer> {
   const signingKey = await ownKey()
-  const jwks = { keys: [{ ...(await exportJWK(signingKey.publicKey)), kid: KEY_ID, use: 'sig', alg: 'RS256' }] }
+  const jwks = {
+    keys: [{ ...(await exportJWK(signingKey.publicKey)), kid: KEY_ID, use: 'sig', alg: 'RS256' }],
+  }
   const claims: Claims = {}
   const requestToken = `eyJ0eXAiOiJKV1Qi.${alphanumeric(200)}.${alphanumeric(43)}`
   const requestPath = `/idtoken/${randomUUID()}/${randomUUID()}`
@@ -100,11 +102,14 @@ export async function createIssuer(iss: string, now: () => number): Promise<Issu
   }
 
   async function answerTokenRequest(request: WireRequest): Promise<Answer> {
-    if (/^bearer (.*)$/i.exec(request.headers.authorization ?? '')?.[1] !== requestToken) return message(401, 'Unauthorized')
+    if (/^bearer (.*)$/i.exec(request.headers.authorization ?? '')?.[1] !== requestToken)
+      return message(401, 'Unauthorized')
     const audience = request.query.find(([name]) => name === 'audience')?.[1]
     return json(200, {
       count: 1,
-      value: await mint(audience === undefined ? {} : { aud: audience, ...('aud' in claims ? { aud: claims.aud } : {}) }),
+      value: await mint(
+        audience === undefined ? {} : { aud: audience, ...('aud' in claims ? { aud: claims.aud } : {}) },
+      ),
     })
   }
 
@@ -125,7 +130,16 @@ export async function createIssuer(iss: string, now: () => number): Promise<Issu
                 jwks_uri: `${iss}/.well-known/jwks`,
                 subject_types_supported: ['public', 'pairwise'],
                 response_types_supported: ['id_token'],
-                claims_supported: ['sub', 'aud', 'exp', 'iat', 'iss', 'jti', 'nbf', ...Object.keys(DEFAULT_CLAIMS).slice(2)],
+                claims_supported: [
+                  'sub',
+                  'aud',
+                  'exp',
+                  'iat',
+                  'iss',
+                  'jti',
+                  'nbf',
+                  ...Object.keys(DEFAULT_CLAIMS).slice(2),
+                ],
                 id_token_signing_alg_values_supported: ['RS256'],
                 scopes_supported: ['openid'],
               })
@@ -173,5 +187,9 @@ function message(status: number, text: string): Answer {
 }
 
 function json(status: number, content: unknown, headers: Readonly<Record<string, string>> = {}): Answer {
-  return { status, headers: { 'content-type': 'application/json; charset=utf-8', ...headers }, body: JSON.stringify(content) }
+  return {
+    status,
+    headers: { 'content-type': 'application/json; charset=utf-8', ...headers },
+    body: JSON.stringify(content),
+  }
 }

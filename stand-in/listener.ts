@@ -92,7 +92,12 @@ export async function listen(service: Service, options: ListenOptions): Promise<
     respond(message, response).catch((error: unknown) => {
       // A client that goes away is no matter of the server's; what else happens is a fault of the stand-in and must be seen.
       if (message.socket.destroyed || response.headersSent) message.socket.destroy()
-      else response.writeHead(500).end(`The stand-in failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+      else
+        response
+          .writeHead(500)
+          .end(
+            `The stand-in failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+          )
     })
   }
 
@@ -127,7 +132,10 @@ export async function listen(service: Service, options: ListenOptions): Promise<
     }
     const answer = await answerTo(fault, reception, record)
     response.sendDate = false
-    response.setHeader('date', new Date(now() + (fault?.kind === 'date' ? fault.skewSeconds * 1000 : 0)).toUTCString())
+    response.setHeader(
+      'date',
+      new Date(now() + (fault?.kind === 'date' ? fault.skewSeconds * 1000 : 0)).toUTCString(),
+    )
     response.setHeader('content-length', Buffer.byteLength(answer.body))
     response.writeHead(answer.status, answer.headers)
     if (fault?.kind === 'reset') {
@@ -140,12 +148,20 @@ export async function listen(service: Service, options: ListenOptions): Promise<
     response.end(answer.body)
   }
 
-  async function answerTo(fault: Fault | undefined, reception: Reception, record: OpenRecord): Promise<Answer> {
+  async function answerTo(
+    fault: Fault | undefined,
+    reception: Reception,
+    record: OpenRecord,
+  ): Promise<Answer> {
     switch (fault?.kind) {
       case 'error':
         return service.refuse(fault)
       case 'response':
-        return { status: fault.status, body: fault.body ?? '', ...(fault.headers === undefined ? {} : { headers: fault.headers }) }
+        return {
+          status: fault.status,
+          body: fault.body ?? '',
+          ...(fault.headers === undefined ? {} : { headers: fault.headers }),
+        }
       case 'delay':
         await delay(fault.milliseconds, undefined, { ref: false })
         return reception.answer(record)
@@ -159,7 +175,9 @@ export async function listen(service: Service, options: ListenOptions): Promise<
 
   const serverOptions = { maxHeaderSize: MAX_HEADER_SIZE }
   const server =
-    options.tls === undefined ? createServer(serverOptions, onRequest) : createTlsServer({ ...serverOptions, ...options.tls }, onRequest)
+    options.tls === undefined
+      ? createServer(serverOptions, onRequest)
+      : createTlsServer({ ...serverOptions, ...options.tls }, onRequest)
   server.on('connection', (socket: Socket) => {
     const port = socket.remotePort
     if (port === undefined) return
@@ -196,7 +214,10 @@ async function readRequest(message: IncomingMessage): Promise<WireRequest> {
   const url = message.url ?? '/'
   const questionMark = url.indexOf('?')
   const headers = Object.fromEntries(
-    Object.entries(message.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : (value ?? '')]),
+    Object.entries(message.headers).map(([name, value]) => [
+      name,
+      Array.isArray(value) ? value.join(', ') : (value ?? ''),
+    ]),
   )
   const isForm = /^application\/x-www-form-urlencoded\b/i.test(headers['content-type'] ?? '')
   return {

@@ -35,13 +35,22 @@ const INSTANCE_ID = 'i-bp1a2b3c4d5e6f7g8h9j'
 
 /** Starts a stand-in for the metadata service of an ECS instance. Actions, for faults: `Token`, `RoleName`, `Credentials`. */
 export async function startMetadata(options: MetadataOptions): Promise<Metadata> {
-  const { standIn, roleArn, hardened = true, allowV1 = true, host = '127.0.0.1', port = 0, clock = Date.now } = options
+  const {
+    standIn,
+    roleArn,
+    hardened = true,
+    allowV1 = true,
+    host = '127.0.0.1',
+    port = 0,
+    clock = Date.now,
+  } = options
   const tokens = new Map<string, number>()
   const roleName = roleArn?.slice(roleArn.lastIndexOf('/') + 1)
 
   function issueToken(request: WireRequest): Answer {
     const ttl = request.headers['x-aliyun-ecs-metadata-token-ttl-seconds'] ?? ''
-    if (!/^\d{1,5}$/.test(ttl) || Number(ttl) < 1 || Number(ttl) > MAX_TTL_SECONDS) return text(400, 'Bad Request')
+    if (!/^\d{1,5}$/.test(ttl) || Number(ttl) < 1 || Number(ttl) > MAX_TTL_SECONDS)
+      return text(400, 'Bad Request')
     const token = randomBytes(40).toString('base64')
     tokens.set(token, clock() + Number(ttl) * 1000)
     return text(200, token)
@@ -53,7 +62,11 @@ export async function startMetadata(options: MetadataOptions): Promise<Metadata>
   }
 
   function issueCredentials(arn: string): Answer {
-    const session = standIn.issueSession({ roleArn: arn, roleSessionName: INSTANCE_ID, durationSeconds: SESSION_SECONDS })
+    const session = standIn.issueSession({
+      roleArn: arn,
+      roleSessionName: INSTANCE_ID,
+      durationSeconds: SESSION_SECONDS,
+    })
     const content = {
       AccessKeyId: session.accessKeyId,
       AccessKeySecret: session.accessKeySecret,
@@ -80,7 +93,9 @@ export async function startMetadata(options: MetadataOptions): Promise<Metadata>
             if (!mayRead(request)) return text(403, 'Forbidden')
             if (roleArn === undefined || roleName === undefined) return text(404, 'Not Found')
             if (action === 'RoleName') return text(200, roleName)
-            return request.path === `${CREDENTIALS_PATH}${roleName}` ? issueCredentials(roleArn) : text(404, 'Not Found')
+            return request.path === `${CREDENTIALS_PATH}${roleName}`
+              ? issueCredentials(roleArn)
+              : text(404, 'Not Found')
           },
         }
       },

@@ -37,21 +37,33 @@ export async function startOss(standIn: Pick<StandIn, 'authenticate'>): Promise<
           action: request.method,
           accessKeyId: signature?.accessKeyId,
           answer(record) {
-            const refusal = (code: string, message: string): Answer => ({ ...xml(403, errorBody(code, message)), code })
-            if (signature === undefined) return refusal('AccessDenied', 'You have no right to access this object.')
+            const refusal = (code: string, message: string): Answer => ({
+              ...xml(403, errorBody(code, message)),
+              code,
+            })
+            if (signature === undefined)
+              return refusal('AccessDenied', 'You have no right to access this object.')
             const found = standIn.authenticate(signature.accessKeyId, request.headers['x-oss-security-token'])
             if ('code' in found) {
               const code = OSS_CODES[found.code]
-              return code === undefined ? refusal('AccessDenied', found.message) : refusal(code, found.message)
+              return code === undefined
+                ? refusal('AccessDenied', found.message)
+                : refusal(code, found.message)
             }
             if (!signature.isBy(found.accessKeySecret))
-              return refusal('SignatureDoesNotMatch', 'The request signature we calculated does not match the signature you provided.')
+              return refusal(
+                'SignatureDoesNotMatch',
+                'The request signature we calculated does not match the signature you provided.',
+              )
             record.caller = found.arn
             return perform(request, objects)
           },
         }
       },
-      refuse: ({ status, code, message, headers }) => ({ ...xml(status, errorBody(code, message ?? code), headers), code }),
+      refuse: ({ status, code, message, headers }) => ({
+        ...xml(status, errorBody(code, message ?? code), headers),
+        code,
+      }),
     },
     { host: '127.0.0.1', port: 0, tls: undefined, trail, now: Date.now },
   )
@@ -73,19 +85,26 @@ function perform({ method, path, query, body }: WireRequest, objects: Map<string
   if (method === 'GET' && object === '') return listOf(bucket, new Map(query).get('prefix') ?? '', objects)
   if (method === 'PUT' && object !== '') {
     objects.set(key, body.toString('utf8'))
-    return { status: 200, body: '', headers: { etag: `"${createHash('md5').update(body).digest('hex').toUpperCase()}"` } }
+    return {
+      status: 200,
+      body: '',
+      headers: { etag: `"${createHash('md5').update(body).digest('hex').toUpperCase()}"` },
+    }
   }
   if (method === 'DELETE') {
     objects.delete(key)
     return { status: 204, body: '' }
   }
   const content = objects.get(key)
-  if (content === undefined) return { ...xml(404, errorBody('NoSuchKey', 'The specified key does not exist.')), code: 'NoSuchKey' }
+  if (content === undefined)
+    return { ...xml(404, errorBody('NoSuchKey', 'The specified key does not exist.')), code: 'NoSuchKey' }
   return { status: 200, body: content, headers: { 'content-type': 'application/octet-stream' } }
 }
 
 function listOf(bucket: string, prefix: string, objects: ReadonlyMap<string, string>): Answer {
-  const keys = [...objects.keys()].flatMap((key) => (key.startsWith(`${bucket}/${prefix}`) ? [key.slice(bucket.length + 1)] : []))
+  const keys = [...objects.keys()].flatMap((key) =>
+    key.startsWith(`${bucket}/${prefix}`) ? [key.slice(bucket.length + 1)] : [],
+  )
   const contents = keys.sort().map((key) => `<Contents><Key>${escapeXml(key)}</Key></Contents>`)
   return xml(
     200,
@@ -99,7 +118,8 @@ function readSignature(request: WireRequest): Signature | undefined {
   if (idV1 !== undefined) {
     return {
       accessKeyId: idV1,
-      isBy: (secret) => createHmac('sha1', secret).update(stringToSignV1(request)).digest('base64') === signatureV1,
+      isBy: (secret) =>
+        createHmac('sha1', secret).update(stringToSignV1(request)).digest('base64') === signatureV1,
     }
   }
   const match =
@@ -113,7 +133,10 @@ function readSignature(request: WireRequest): Signature | undefined {
     isBy(secret) {
       const scope = `${date}/${region}/oss/aliyun_v4_request`
       const stringToSign = `OSS4-HMAC-SHA256\n${request.headers['x-oss-date'] ?? ''}\n${scope}\n${sha256Hex(canonicalRequestV4(request, additional))}`
-      const key = [date, region, 'oss', 'aliyun_v4_request'].reduce<string | Buffer>(hmac, `aliyun_v4${secret}`)
+      const key = [date, region, 'oss', 'aliyun_v4_request'].reduce<string | Buffer>(
+        hmac,
+        `aliyun_v4${secret}`,
+      )
       return hmac(key, stringToSign).toString('hex') === signature
     },
   }
@@ -136,25 +159,47 @@ function stringToSignV1({ method, headers, path, query }: WireRequest): string {
     .filter(([name]) => SUBRESOURCES.has(name))
     .map(([name, value]) => (value === '' ? name : `${name}=${value}`))
     .sort()
-  const resource = [decodeURIComponent(path), ...(subresources.length === 0 ? [] : [subresources.join('&')])].join('?')
+  const resource = [
+    decodeURIComponent(path),
+    ...(subresources.length === 0 ? [] : [subresources.join('&')]),
+  ].join('?')
   return `${[method, ...standard].join('\n')}\n${own.join('')}${resource}`
 }
 
 function canonicalRequestV4({ method, headers, path, query }: WireRequest, additional: string): string {
   const extra = additional === '' ? [] : additional.split(';')
   const signed = Object.keys(headers)
-    .filter((name) => name.startsWith('x-oss-') || name === 'content-type' || name === 'content-md5' || extra.includes(name))
+    .filter(
+      (name) =>
+        name.startsWith('x-oss-') ||
+        name === 'content-type' ||
+        name === 'content-md5' ||
+        extra.includes(name),
+    )
     .sort()
     .map((name) => `${name}:${(headers[name] ?? '').trim()}\n`)
   const parameters = query
-    .map(([name, value]) => (value === '' ? percentEncode(name) : `${percentEncode(name)}=${percentEncode(value)}`))
+    .map(([name, value]) =>
+      value === '' ? percentEncode(name) : `${percentEncode(name)}=${percentEncode(value)}`,
+    )
     .sort()
   const uri = decodeURIComponent(path).split('/').map(percentEncode).join('/')
-  return [method, uri, parameters.join('&'), signed.join(''), additional, headers['x-oss-content-sha256'] ?? ''].join('\n')
+  return [
+    method,
+    uri,
+    parameters.join('&'),
+    signed.join(''),
+    additional,
+    headers['x-oss-content-sha256'] ?? '',
+  ].join('\n')
 }
 
 function xml(status: number, body: string, headers: Readonly<Record<string, string>> = {}): Answer {
-  return { status, headers: { 'content-type': 'application/xml', ...headers }, body: `<?xml version="1.0" encoding="UTF-8"?>${body}` }
+  return {
+    status,
+    headers: { 'content-type': 'application/xml', ...headers },
+    body: `<?xml version="1.0" encoding="UTF-8"?>${body}`,
+  }
 }
 
 function errorBody(code: string, message: string): string {

@@ -64,7 +64,14 @@ export function trustOfRam(principals: readonly string[], condition?: object): o
 export function trustOfOidc(providerArn: string, condition: object): object {
   return {
     Version: '1',
-    Statement: [{ Effect: 'Allow', Action: 'sts:AssumeRole', Principal: { Federated: [providerArn] }, Condition: condition }],
+    Statement: [
+      {
+        Effect: 'Allow',
+        Action: 'sts:AssumeRole',
+        Principal: { Federated: [providerArn] },
+        Condition: condition,
+      },
+    ],
   }
 }
 
@@ -94,7 +101,13 @@ export function parseIdentityPolicy(source: PolicySource): IdentityPolicy {
     return {
       effect: parseEffect(statement, where),
       actions: parseEither(statement, 'Action', 'NotAction', /^(?:\*|[a-z0-9-]+:[A-Za-z0-9*?]+)$/, where),
-      resources: parseEither(statement, 'Resource', 'NotResource', /^(?:\*|acs:[^:]*:[^:]*:[^:]*:.+)$/, where),
+      resources: parseEither(
+        statement,
+        'Resource',
+        'NotResource',
+        /^(?:\*|acs:[^:]*:[^:]*:[^:]*:.+)$/,
+        where,
+      ),
       conditions: parseConditions(statement.Condition, where),
     }
   })
@@ -111,7 +124,11 @@ export function parseTrustPolicy(source: PolicySource): TrustPolicy {
     const parsed = {
       effect: parseEffect(statement, where),
       actions: stringsOf(statement.Action, /^sts:(?:AssumeRole|SetSourceIdentity)$/, `${where}.Action`),
-      ram: optionalStrings(principal.RAM, /^acs:ram::\d+:(?:root|(?:user|role)\/[A-Za-z0-9._@-]+)$/, `${where}.Principal.RAM`),
+      ram: optionalStrings(
+        principal.RAM,
+        /^acs:ram::\d+:(?:root|(?:user|role)\/[A-Za-z0-9._@-]+)$/,
+        `${where}.Principal.RAM`,
+      ),
       federated: optionalStrings(
         principal.Federated,
         /^acs:ram::\d+:(?:oidc|saml)-provider\/[A-Za-z0-9._-]+$/,
@@ -120,26 +137,37 @@ export function parseTrustPolicy(source: PolicySource): TrustPolicy {
       conditions: parseConditions(statement.Condition, where),
     }
     optionalStrings(principal.Service, /^[a-z0-9.-]+\.aliyuncs\.com$/, `${where}.Principal.Service`)
-    const unknownKey = parsed.conditions.find(({ key }) => key.startsWith('oidc:') && !['oidc:iss', 'oidc:aud', 'oidc:sub'].includes(key))
-    if (unknownKey !== undefined) throw new PolicyGrammarError(`${where}.Condition: there is no condition key ${unknownKey.key}`)
+    const unknownKey = parsed.conditions.find(
+      ({ key }) => key.startsWith('oidc:') && !['oidc:iss', 'oidc:aud', 'oidc:sub'].includes(key),
+    )
+    if (unknownKey !== undefined)
+      throw new PolicyGrammarError(`${where}.Condition: there is no condition key ${unknownKey.key}`)
     return parsed
   })
 }
 
 /** What a set of policies says of one action on one resource: a Deny beats every Allow, silence is a denial. */
-export function evaluateIdentity(policies: readonly IdentityPolicy[], action: string, resource: string, context: Context = {}): Verdict {
+export function evaluateIdentity(
+  policies: readonly IdentityPolicy[],
+  action: string,
+  resource: string,
+  context: Context = {},
+): Verdict {
   return verdictOf(
     policies.flat(),
     (statement) =>
-      statement.actions.patterns.some((pattern) => globMatches(pattern, action)) !== statement.actions.negated &&
-      statement.resources.patterns.some((pattern) => globMatches(pattern, resource)) !== statement.resources.negated,
+      statement.actions.patterns.some((pattern) => globMatches(pattern, action)) !==
+        statement.actions.negated &&
+      statement.resources.patterns.some((pattern) => globMatches(pattern, resource)) !==
+        statement.resources.negated,
     context,
   )
 }
 
 /** Who asks to assume a role: the ARNs by which a trust policy may name it. */
 export type Principal =
-  { readonly kind: 'RAM'; readonly accountId: string; readonly arn: string } | { readonly kind: 'Federated'; readonly providerArn: string }
+  | { readonly kind: 'RAM'; readonly accountId: string; readonly arn: string }
+  | { readonly kind: 'Federated'; readonly providerArn: string }
 
 /** What a role's trust policy says of a principal that asks for sts:AssumeRole. */
 export function evaluateTrust(policy: TrustPolicy, principal: Principal, context: Context): Verdict {
@@ -149,7 +177,8 @@ export function evaluateTrust(policy: TrustPolicy, principal: Principal, context
       if (!statement.actions.includes('sts:AssumeRole')) return false
       return principal.kind === 'Federated'
         ? statement.federated.includes(principal.providerArn)
-        : statement.ram.includes(principal.arn) || statement.ram.includes(`acs:ram::${principal.accountId}:root`)
+        : statement.ram.includes(principal.arn) ||
+            statement.ram.includes(`acs:ram::${principal.accountId}:root`)
     },
     context,
   )
@@ -164,7 +193,11 @@ export function globMatches(pattern: string, value: string): boolean {
   return new RegExp(`^${source}$`, 'u').test(value)
 }
 
-function verdictOf<S extends Statement>(statements: readonly S[], concerns: (statement: S) => boolean, context: Context): Verdict {
+function verdictOf<S extends Statement>(
+  statements: readonly S[],
+  concerns: (statement: S) => boolean,
+  context: Context,
+): Verdict {
   let verdict: Verdict = 'ImplicitDeny'
   for (const statement of statements) {
     if (!concerns(statement) || !conditionsHold(statement, context)) continue
@@ -178,9 +211,11 @@ function conditionsHold(statement: Statement, context: Context): boolean {
   return statement.conditions.every(({ operator, key, values }) => {
     const given = context[key] ?? []
     const positive = POSITIVE_OPERATORS[operator]
-    if (positive !== undefined) return given.some((value) => values.some((pattern) => positive(pattern, value)))
+    if (positive !== undefined)
+      return given.some((value) => values.some((pattern) => positive(pattern, value)))
     const negative = NEGATIVE_OPERATORS[operator]
-    if (negative !== undefined) return !given.some((value) => values.some((pattern) => negative(pattern, value)))
+    if (negative !== undefined)
+      return !given.some((value) => values.some((pattern) => negative(pattern, value)))
     // Of a condition that cannot be judged here the stricter reading holds: it does not open, and it does not lift a denial.
     return statement.effect === 'Deny'
   })
@@ -204,13 +239,21 @@ function parseJson(text: string): unknown {
 }
 
 function parseEffect(statement: Record<string, unknown>, where: string): 'Allow' | 'Deny' {
-  if (statement.Effect !== 'Allow' && statement.Effect !== 'Deny') throw new PolicyGrammarError(`${where}.Effect must be Allow or Deny`)
+  if (statement.Effect !== 'Allow' && statement.Effect !== 'Deny')
+    throw new PolicyGrammarError(`${where}.Effect must be Allow or Deny`)
   return statement.Effect
 }
 
-function parseEither(statement: Record<string, unknown>, name: string, negatedName: string, pattern: RegExp, where: string) {
+function parseEither(
+  statement: Record<string, unknown>,
+  name: string,
+  negatedName: string,
+  pattern: RegExp,
+  where: string,
+) {
   const negated = statement[name] === undefined
-  if (!negated && statement[negatedName] !== undefined) throw new PolicyGrammarError(`${where} has both ${name} and ${negatedName}`)
+  if (!negated && statement[negatedName] !== undefined)
+    throw new PolicyGrammarError(`${where} has both ${name} and ${negatedName}`)
   const key = negated && statement[negatedName] !== undefined ? negatedName : name
   return { patterns: stringsOf(statement[key], pattern, `${where}.${key}`), negated }
 }
@@ -219,8 +262,10 @@ function parseConditions(block: unknown, where: string): Condition[] {
   if (block === undefined) return []
   return Object.entries(objectOf(block, `${where}.Condition`)).flatMap(([operator, keys]) => {
     const place = `${where}.Condition.${operator}`
-    const onStrings = Object.hasOwn(POSITIVE_OPERATORS, operator) || Object.hasOwn(NEGATIVE_OPERATORS, operator)
-    if (!onStrings && !UNMODELLED_OPERATORS.test(operator)) throw new PolicyGrammarError(`${place}: there is no such operator`)
+    const onStrings =
+      Object.hasOwn(POSITIVE_OPERATORS, operator) || Object.hasOwn(NEGATIVE_OPERATORS, operator)
+    if (!onStrings && !UNMODELLED_OPERATORS.test(operator))
+      throw new PolicyGrammarError(`${place}: there is no such operator`)
     return Object.entries(objectOf(keys, place)).map(([key, value]) => {
       if (!CONDITION_KEY.test(key)) throw new PolicyGrammarError(`${place}: ${key} is not a condition key`)
       const values: unknown[] = Array.isArray(value) ? value : [value]
@@ -246,14 +291,16 @@ function stringsOf(value: unknown, pattern: RegExp, where: string): string[] {
   const items: unknown[] = Array.isArray(value) ? value : [value]
   if (items.length === 0) throw new PolicyGrammarError(`${where} is empty`)
   return items.map((item) => {
-    if (typeof item !== 'string') throw new PolicyGrammarError(`${where} must be a string or a list of strings`)
+    if (typeof item !== 'string')
+      throw new PolicyGrammarError(`${where} must be a string or a list of strings`)
     if (!pattern.test(item)) throw new PolicyGrammarError(`${where}: ${JSON.stringify(item)} is not valid`)
     return item
   })
 }
 
 function objectOf(value: unknown, where: string): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new PolicyGrammarError(`${where} must be an object`)
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new PolicyGrammarError(`${where} must be an object`)
   return value as Record<string, unknown>
 }
 

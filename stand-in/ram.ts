@@ -90,7 +90,11 @@ export interface RamState {
 
 /** RAM as an administrator sees it. Every method throws on a name that is taken or unknown and on a document that RAM would refuse. */
 export interface Ram {
-  readonly addUser: (user: UserInput) => { readonly arn: string; readonly userId: string; readonly accessKey: LongLivedKey }
+  readonly addUser: (user: UserInput) => {
+    readonly arn: string
+    readonly userId: string
+    readonly accessKey: LongLivedKey
+  }
   /** Gives a user one more key. */
   readonly addAccessKey: (userArn: string, accessKey?: LongLivedKey) => LongLivedKey
   readonly addRootKey: (key?: RootKeyInput) => LongLivedKey
@@ -125,7 +129,10 @@ export function createRam(state: RamState = {}): { readonly ram: Ram; readonly d
   const roles = new Map<string, Mutable<Role>>()
   const providers = new Map<string, OidcProvider>()
 
-  function addKey(owner: KeyOwner, { accessKeyId, accessKeySecret }: LongLivedKey = randomKey()): LongLivedKey {
+  function addKey(
+    owner: KeyOwner,
+    { accessKeyId, accessKeySecret }: LongLivedKey = randomKey(),
+  ): LongLivedKey {
     if (accessKeyId.startsWith('STS.')) throw new Error(`${accessKeyId} is the name of a session's key`)
     store(keys, accessKeyId, { accessKeyId, accessKeySecret, owner, active: true })
     return { accessKeyId, accessKeySecret }
@@ -146,9 +153,23 @@ export function createRam(state: RamState = {}): { readonly ram: Ram; readonly d
     },
     addAccessKey: (userArn, accessKey) => addKey(known(users, userArn), accessKey),
     addRootKey: ({ accountId = DEFAULT_ACCOUNT_ID, accessKey } = {}) =>
-      addKey({ kind: 'root', accountId: checked(accountId, /^\d+$/), arn: `acs:ram::${accountId}:root` }, accessKey),
-    addRole({ name, accountId = DEFAULT_ACCOUNT_ID, roleId = `3${digits(17)}`, maxSessionDuration = 3600, trustPolicy, policies = [] }) {
-      if (!(Number.isInteger(maxSessionDuration) && maxSessionDuration >= 3600 && maxSessionDuration <= 43200)) {
+      addKey(
+        { kind: 'root', accountId: checked(accountId, /^\d+$/), arn: `acs:ram::${accountId}:root` },
+        accessKey,
+      ),
+    addRole({
+      name,
+      accountId = DEFAULT_ACCOUNT_ID,
+      roleId = `3${digits(17)}`,
+      maxSessionDuration = 3600,
+      trustPolicy,
+      policies = [],
+    }) {
+      if (!(
+        Number.isInteger(maxSessionDuration) &&
+        maxSessionDuration >= 3600 &&
+        maxSessionDuration <= 43200
+      )) {
         throw new RangeError(`MaxSessionDuration is 3600 to 43200, not ${maxSessionDuration}`)
       }
       const role: Role = {

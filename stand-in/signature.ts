@@ -5,7 +5,10 @@ export type Pairs = readonly (readonly [name: string, value: string])[]
 
 /** RFC 3986: everything but letters, digits, `-`, `_`, `.` and `~` is escaped. */
 export function percentEncode(text: string): string {
-  return encodeURIComponent(text).replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
+  return encodeURIComponent(text).replace(
+    /[!'()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  )
 }
 
 function canonicalParameters(pairs: Pairs): string {
@@ -31,7 +34,10 @@ export interface Acs3Authorization {
 
 /** Reads `ACS3-HMAC-SHA256 Credential=...,SignedHeaders=a;b,Signature=...`; undefined for anything else. */
 export function parseAcs3Authorization(header: string): Acs3Authorization | undefined {
-  const match = /^ACS3-HMAC-SHA256 Credential=([^,\s]+),\s*SignedHeaders=([^,\s]+),\s*Signature=([0-9a-f]{64})$/.exec(header)
+  const match =
+    /^ACS3-HMAC-SHA256 Credential=([^,\s]+),\s*SignedHeaders=([^,\s]+),\s*Signature=([0-9a-f]{64})$/.exec(
+      header,
+    )
   if (match === null) return undefined
   const [, accessKeyId = '', signedHeaders = '', signature = ''] = match
   return { accessKeyId, signedHeaders: signedHeaders.split(';'), signature }
@@ -51,7 +57,14 @@ export interface Acs3Request {
 export function acs3CanonicalRequest(request: Acs3Request, signedHeaders: readonly string[]): string {
   const names = [...signedHeaders].sort()
   const headers = names.map((name) => `${name}:${(request.headers[name] ?? '').trim()}\n`).join('')
-  return [request.method, request.path, canonicalParameters(request.query), headers, names.join(';'), request.bodyHash].join('\n')
+  return [
+    request.method,
+    request.path,
+    canonicalParameters(request.query),
+    headers,
+    names.join(';'),
+    request.bodyHash,
+  ].join('\n')
 }
 
 /** Signs a canonical request; hex. */

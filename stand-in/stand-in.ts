@@ -113,7 +113,11 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
     authenticate: sts.authenticate,
     secrets: () => [
       ...[...directory.keys()].flatMap(({ accessKeyId, accessKeySecret }) => [accessKeyId, accessKeySecret]),
-      ...[...sts.issued()].flatMap(({ accessKeyId, accessKeySecret, securityToken }) => [accessKeyId, accessKeySecret, securityToken]),
+      ...[...sts.issued()].flatMap(({ accessKeyId, accessKeySecret, securityToken }) => [
+        accessKeyId,
+        accessKeySecret,
+        securityToken,
+      ]),
       ...issuer.minted,
       issuer.requestToken,
     ],

@@ -37,7 +37,8 @@ export interface SessionInput {
 
 /** Whose key it is, with the secret to check a signature by; or why it is nobody's. */
 export type Authentication =
-  { readonly arn: string; readonly accessKeySecret: string } | { readonly code: string; readonly message: string }
+  | { readonly arn: string; readonly accessKeySecret: string }
+  | { readonly code: string; readonly message: string }
 
 export interface Sts {
   readonly service: Service
@@ -99,7 +100,13 @@ export function createSts({ ram, issuer, trail, wireNow, issueNow }: StsParts): 
   const sessionsByToken = new Map<string, Session>()
   const nonces = createNonceMemory(wireNow)
 
-  function createSession(role: Role, name: string, durationSeconds: number, policy?: IdentityPolicy, sourceIdentity?: string): Session {
+  function createSession(
+    role: Role,
+    name: string,
+    durationSeconds: number,
+    policy?: IdentityPolicy,
+    sourceIdentity?: string,
+  ): Session {
     const expiresAt = issueNow() + durationSeconds * 1000
     const session: Session = {
       accessKeyId: `STS.NT${alphanumeric(22)}`,
@@ -118,7 +125,10 @@ export function createSts({ ram, issuer, trail, wireNow, issueNow }: StsParts): 
   }
 
   /** The key's owner, with the secret and, where the key is a session's, once its token has been found in order. */
-  function findKey(accessKeyId: string, token: string | undefined): { readonly caller: Caller; readonly secret: string } {
+  function findKey(
+    accessKeyId: string,
+    token: string | undefined,
+  ): { readonly caller: Caller; readonly secret: string } {
     const tokenSession = token === undefined || token === '' ? undefined : sessionsByToken.get(token)
     if (token !== undefined && token !== '' && tokenSession === undefined) {
       throw new Refusal(400, 'InvalidSecurityToken.Malformed', 'Specified SecurityToken is malformed.')
@@ -128,12 +138,17 @@ export function createSts({ ram, issuer, trail, wireNow, issueNow }: StsParts): 
     if (stored === undefined && session === undefined) {
       throw new Refusal(404, 'InvalidAccessKeyId.NotFound', 'Specified access key is not found.')
     }
-    if (stored?.active === false) throw new Refusal(400, 'InvalidAccessKeyId.Inactive', 'Specified access key is disabled.')
+    if (stored?.active === false)
+      throw new Refusal(400, 'InvalidAccessKeyId.Inactive', 'Specified access key is disabled.')
     if (session !== undefined && tokenSession === undefined) {
       throw new Refusal(400, 'MissingSecurityToken', 'SecurityToken is mandatory for this action.')
     }
     if (tokenSession !== session) {
-      throw new Refusal(400, 'InvalidSecurityToken.MismatchWithAccessKey', 'Specified SecurityToken mismatch with the AccessKey.')
+      throw new Refusal(
+        400,
+        'InvalidSecurityToken.MismatchWithAccessKey',
+        'Specified SecurityToken mismatch with the AccessKey.',
+      )
     }
     if (session !== undefined) {
       if (issueNow() >= session.expiresAt) {
@@ -148,7 +163,11 @@ export function createSts({ ram, issuer, trail, wireNow, issueNow }: StsParts): 
   function checkTimestamp(timestamp: string): void {
     const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(timestamp) ? Date.parse(timestamp) : Number.NaN
     if (Number.isNaN(time)) {
-      throw new Refusal(400, 'InvalidTimeStamp.Format', 'Specified time stamp or date value is not well formatted.')
+      throw new Refusal(
+        400,
+        'InvalidTimeStamp.Format',
+        'Specified time stamp or date value is not well formatted.',
+      )
     }
     if (Math.abs(wireNow() - time) > MAX_CLOCK_DIFFERENCE_MS) {
       throw new Refusal(400, 'InvalidTimeStamp.Expired', 'Specified time stamp or date value is expired.')
@@ -160,7 +179,8 @@ export function createSts({ ram, issuer, trail, wireNow, issueNow }: StsParts): 
     checkTimestamp(timestamp)
     const { caller, secret } = findKey(accessKeyId, token)
     check(secret)
-    if (!nonceIsNew) throw new Refusal(400, 'SignatureNonceUsed', 'Specified signature nonce was used already.')
+    if (!nonceIsNew)
+      throw new Refusal(400, 'SignatureNonceUsed', 'Specified signature nonce was used already.')
     return caller
   }
 
@@ -180,13 +200,18 @@ export function createSts({ ram, issuer, trail, wireNow, issueNow }: StsParts): 
     const sourceIdentity = optional(parameters, 'SourceIdentity', SOURCE_IDENTITY)
     const policy = sessionPolicy(parameters)
     const wanted = durationOf(parameters)
-    if (caller.kind === 'root') throw noPermission(caller, 'ImplicitDeny', 'Roles may not be assumed by root accounts.')
+    if (caller.kind === 'root')
+      throw noPermission(caller, 'ImplicitDeny', 'Roles may not be assumed by root accounts.')
     const role = findRole(roleArn, 'The specified Role not exists .')
     const duration = durationFor(role, wanted)
 
     const ownVerdict = permissionOf(caller, roleArn)
     if (ownVerdict !== 'Allow') {
-      throw noPermission(caller, ownVerdict, 'You are not authorized to do this action. You should be authorized by RAM.')
+      throw noPermission(
+        caller,
+        ownVerdict,
+        'You are not authorized to do this action. You should be authorized by RAM.',
+      )
     }
     const context: Context = externalId === undefined ? {} : { 'sts:ExternalId': [externalId] }
     const trustVerdict = evaluateTrust(role.trustPolicy, principalOf(caller), context)
@@ -200,11 +225,18 @@ export function createSts({ ram, issuer, trail, wireNow, issueNow }: StsParts): 
     }
     const carried = caller.kind === 'session' ? caller.session.sourceIdentity : undefined
     if (carried !== undefined && sourceIdentity !== undefined && sourceIdentity !== carried) {
-      throw new Refusal(400, 'InvalidParameter.SourceIdentity', 'The parameter SourceIdentity is wrongly formed.')
+      throw new Refusal(
+        400,
+        'InvalidParameter.SourceIdentity',
+        'The parameter SourceIdentity is wrongly formed.',
+      )
     }
     const session = createSession(role, name, duration, policy, sourceIdentity ?? carried)
     return {
-      body: { ...sessionBody(session), ...(session.sourceIdentity === undefined ? {} : { SourceIdentity: session.sourceIdentity }) },
+      body: {
+        ...sessionBody(session),
+        ...(session.sourceIdentity === undefined ? {} : { SourceIdentity: session.sourceIdentity }),
+      },
       session,
       duration,
     }
@@ -218,7 +250,10 @@ export function createSts({ ram, issuer, trail, wireNow, issueNow }: StsParts): 
       throw oidcRefusal('OIDCToken.Invalid', 'This JsonWebToken is invalid.')
     }
     if (claimed.iss !== provider.issuer)
-      throw oidcRefusal('OIDCToken.IssuerNotMatch', 'Issuer of the OIDC token does not match the OIDC Provider.')
+      throw oidcRefusal(
+        'OIDCToken.IssuerNotMatch',
+        'Issuer of the OIDC token does not match the OIDC Provider.',
+      )
     if (provider.issuer !== issuer.iss) {
       throw oidcRefusal('OIDCToken.IssuerConfigurationBroken', 'Get public keys from OIDC Provider failed')
     }
@@ -232,8 +267,12 @@ export function createSts({ ram, issuer, trail, wireNow, issueNow }: StsParts): 
         })
       ).payload
     } catch (error) {
-      if (error instanceof errors.JWTExpired) throw oidcRefusal('OIDCToken.Expired', 'This JsonWebToken is expired.')
-      if (error instanceof errors.JWSSignatureVerificationFailed || error instanceof errors.JWKSNoMatchingKey) {
+      if (error instanceof errors.JWTExpired)
+        throw oidcRefusal('OIDCToken.Expired', 'This JsonWebToken is expired.')
+      if (
+        error instanceof errors.JWSSignatureVerificationFailed ||
+        error instanceof errors.JWKSNoMatchingKey
+      ) {
         throw oidcRefusal('OIDCToken.InvalidSignature', 'This JsonWebToken has an invalid signature.')
       }
       throw oidcRefusal('OIDCToken.Invalid', 'This JsonWebToken is invalid.')
@@ -293,7 +332,8 @@ export function createSts({ ram, issuer, trail, wireNow, issueNow }: StsParts): 
     if (request.path !== '/') throw apiNotFound()
     const version = parameters.get('Version') ?? request.headers['x-acs-version']
     if (version === undefined) throw missing('Version')
-    if (version !== VERSION) throw new Refusal(404, 'InvalidVersion', 'Specified parameter Version is not valid.')
+    if (version !== VERSION)
+      throw new Refusal(404, 'InvalidVersion', 'Specified parameter Version is not valid.')
     const known = ACTIONS.find((name) => name === action)
     if (known === undefined) throw apiNotFound()
 
@@ -337,13 +377,16 @@ export function createSts({ ram, issuer, trail, wireNow, issueNow }: StsParts): 
         const nonceIsNew = nonce === undefined || nonces.add(nonce)
         return {
           action,
-          accessKeyId: parseAcs3Authorization(request.headers.authorization ?? '')?.accessKeyId ?? parameters.get('AccessKeyId'),
+          accessKeyId:
+            parseAcs3Authorization(request.headers.authorization ?? '')?.accessKeyId ??
+            parameters.get('AccessKeyId'),
           async answer(record) {
             const requestId = newRequestId()
             try {
               return success(await perform(request, parameters, action, nonceIsNew, record), requestId)
             } catch (error) {
-              if (error instanceof Refusal) return refusal(error.status, error.code, error.message, error.fields, requestId)
+              if (error instanceof Refusal)
+                return refusal(error.status, error.code, error.message, error.fields, requestId)
               throw error
             }
           },
@@ -383,13 +426,19 @@ interface ReadSignature {
 }
 
 function readSignature(request: WireRequest, parameters: Parameters): ReadSignature {
-  return request.headers.authorization === undefined ? readV1(request, parameters) : readAcs3(request, request.headers.authorization)
+  return request.headers.authorization === undefined
+    ? readV1(request, parameters)
+    : readAcs3(request, request.headers.authorization)
 }
 
 function readAcs3(request: WireRequest, header: string): ReadSignature {
   const authorization = parseAcs3Authorization(header)
   if (authorization === undefined) {
-    throw new Refusal(400, 'IncompleteSignature', 'The request signature does not conform to Aliyun standards.')
+    throw new Refusal(
+      400,
+      'IncompleteSignature',
+      'The request signature does not conform to Aliyun standards.',
+    )
   }
   for (const name of ['x-acs-action', 'x-acs-version', 'x-acs-signature-nonce', 'x-acs-content-sha256']) {
     if (request.headers[name] === undefined) throw missing(name)
@@ -402,7 +451,9 @@ function readAcs3(request: WireRequest, header: string): ReadSignature {
     timestamp,
     check(secret) {
       const bodyHash = sha256Hex(request.body)
-      const unsigned = headersToSign(request.headers).filter((name) => !authorization.signedHeaders.includes(name))
+      const unsigned = headersToSign(request.headers).filter(
+        (name) => !authorization.signedHeaders.includes(name),
+      )
       const canonicalRequest = acs3CanonicalRequest({ ...request, bodyHash }, authorization.signedHeaders)
       if (
         unsigned.length > 0 ||
@@ -464,7 +515,11 @@ function invalid(name: string): Refusal {
 }
 
 function apiNotFound(): Refusal {
-  return new Refusal(404, 'InvalidApi.NotFound', 'Specified api is not found, please check your url and method.')
+  return new Refusal(
+    404,
+    'InvalidApi.NotFound',
+    'Specified api is not found, please check your url and method.',
+  )
 }
 
 function oidcRefusal(code: string, message: string): Refusal {
@@ -475,12 +530,20 @@ function sessionPolicy(parameters: Parameters): IdentityPolicy | undefined {
   const text = parameters.get('Policy')
   if (text === undefined) return undefined
   if (Buffer.byteLength(text) > 2048) {
-    throw new Refusal(400, 'InvalidParameter.PolicySize', 'The size of Policy must be smaller than 2048 bytes.')
+    throw new Refusal(
+      400,
+      'InvalidParameter.PolicySize',
+      'The size of Policy must be smaller than 2048 bytes.',
+    )
   }
   try {
     return parseIdentityPolicy(text)
   } catch {
-    throw new Refusal(400, 'InvalidParameter.PolicyGrammar', 'The parameter Policy has not passed grammar check.')
+    throw new Refusal(
+      400,
+      'InvalidParameter.PolicyGrammar',
+      'The parameter Policy has not passed grammar check.',
+    )
   }
 }
 
@@ -505,7 +568,9 @@ function permissionOf(caller: Exclude<Caller, { kind: 'root' }>, roleArn: string
   if (caller.kind === 'user') return evaluateIdentity(caller.policies, 'sts:AssumeRole', roleArn)
   const { role, policy } = caller.session
   const verdict = evaluateIdentity(role.policies, 'sts:AssumeRole', roleArn)
-  return verdict !== 'Allow' || policy === undefined ? verdict : evaluateIdentity([policy], 'sts:AssumeRole', roleArn)
+  return verdict !== 'Allow' || policy === undefined
+    ? verdict
+    : evaluateIdentity([policy], 'sts:AssumeRole', roleArn)
 }
 
 function principalOf(caller: Exclude<Caller, { kind: 'root' }>): Principal {
@@ -513,10 +578,19 @@ function principalOf(caller: Exclude<Caller, { kind: 'root' }>): Principal {
   return { kind: 'RAM', accountId, arn }
 }
 
-function noPermission(caller: Caller, verdict: Verdict, message: string, policyType = 'AccountLevelIdentityBasedPolicy'): Refusal {
+function noPermission(
+  caller: Caller,
+  verdict: Verdict,
+  message: string,
+  policyType = 'AccountLevelIdentityBasedPolicy',
+): Refusal {
   const principal =
     caller.kind === 'session'
-      ? { type: 'AssumedRoleUser', owner: caller.session.role.accountId, name: `${caller.session.role.name}:${caller.session.name}` }
+      ? {
+          type: 'AssumedRoleUser',
+          owner: caller.session.role.accountId,
+          name: `${caller.session.role.name}:${caller.session.name}`,
+        }
       : caller.kind === 'user'
         ? { type: 'SubUser', owner: caller.accountId, name: caller.userId }
         : { type: 'Account', owner: caller.accountId, name: caller.accountId }
@@ -544,18 +618,39 @@ function identityBody(caller: Caller): object {
   switch (caller.kind) {
     case 'session': {
       const { role, name } = caller.session
-      return { IdentityType: 'AssumedRoleUser', AccountId: role.accountId, PrincipalId: `${role.roleId}:${name}`, RoleId: role.roleId, Arn }
+      return {
+        IdentityType: 'AssumedRoleUser',
+        AccountId: role.accountId,
+        PrincipalId: `${role.roleId}:${name}`,
+        RoleId: role.roleId,
+        Arn,
+      }
     }
     case 'user':
-      return { IdentityType: 'RAMUser', AccountId: caller.accountId, PrincipalId: caller.userId, UserId: caller.userId, Arn }
+      return {
+        IdentityType: 'RAMUser',
+        AccountId: caller.accountId,
+        PrincipalId: caller.userId,
+        UserId: caller.userId,
+        Arn,
+      }
     case 'root':
-      return { IdentityType: 'Account', AccountId: caller.accountId, PrincipalId: caller.accountId, UserId: caller.accountId, Arn }
+      return {
+        IdentityType: 'Account',
+        AccountId: caller.accountId,
+        PrincipalId: caller.accountId,
+        UserId: caller.accountId,
+        Arn,
+      }
   }
 }
 
 function sessionBody(session: Session): object {
   return {
-    AssumedRoleUser: { Arn: `${session.role.arn}/${session.name}`, AssumedRoleId: `${session.role.roleId}:${session.name}` },
+    AssumedRoleUser: {
+      Arn: `${session.role.arn}/${session.name}`,
+      AssumedRoleId: `${session.role.roleId}:${session.name}`,
+    },
     Credentials: {
       AccessKeyId: session.accessKeyId,
       AccessKeySecret: session.accessKeySecret,
@@ -570,7 +665,12 @@ function audiencesOf({ aud }: JWTPayload): string[] {
 }
 
 function success(body: object, requestId: string): Answer {
-  return { status: 200, headers: responseHeaders(requestId), body: JSON.stringify({ RequestId: requestId, ...body }), requestId }
+  return {
+    status: 200,
+    headers: responseHeaders(requestId),
+    body: JSON.stringify({ RequestId: requestId, ...body }),
+    requestId,
+  }
 }
 
 function refusal(
@@ -589,7 +689,13 @@ function refusal(
     Recommend: `https://api.aliyun.com/troubleshoot?q=${encodeURIComponent(code)}&product=Sts&requestId=${requestId}`,
     ...fields,
   }
-  return { status, headers: { ...responseHeaders(requestId), ...headers }, body: JSON.stringify(body), code, requestId }
+  return {
+    status,
+    headers: { ...responseHeaders(requestId), ...headers },
+    body: JSON.stringify(body),
+    code,
+    requestId,
+  }
 }
 
 function responseHeaders(requestId: string): Record<string, string> {

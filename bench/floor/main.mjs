@@ -30,7 +30,13 @@ const form = new URLSearchParams({
 }).toString()
 const { Credentials } = await send(
   'https://sts.aliyuncs.com/',
-  { method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded', 'content-length': Buffer.byteLength(form) } },
+  {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/x-www-form-urlencoded',
+      'content-length': Buffer.byteLength(form),
+    },
+  },
   form,
 )
 for (const [name, text] of Object.entries({

@@ -10,7 +10,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative, resolve } from 'node:path'
-import { startConnectProxy } from '../../__tests__/connect-proxy.js'
+import { startConnectProxy } from '../../__tests__/support/connect-proxy.js'
 import { STS_HOSTS, type Accounts } from './accounts.js'
 import { PROGRAMS } from './programs.mjs'
 

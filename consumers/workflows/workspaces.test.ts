@@ -25,7 +25,7 @@ describeWithAct('the workspace and the process', () => {
   })
 
   test('an empty workspace', async () => {
-    const checkout = '      - uses: actions/checkout@v4\n        with:\n          persist-credentials: false\n'
+    const checkout = '      - uses: actions/checkout@v4\n        with:\n          withRetries-credentials: false\n'
     const text = example('access-key.yml')
     expect(text).toContain(checkout)
     const run = await runWorkflow(

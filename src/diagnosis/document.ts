@@ -25,9 +25,14 @@ export function say(words: TemplateStringsArray, ...values: readonly (string | n
 
 export const heading = (text: string): Block => ({ kind: 'heading', text })
 export const paragraph = (prose: Prose): Block => ({ kind: 'paragraph', prose })
-export const list = (items: readonly Prose[]): Block[] => (items.length === 0 ? [] : [{ kind: 'list', items }])
+export const list = (items: readonly Prose[]): Block[] =>
+  items.length === 0 ? [] : [{ kind: 'list', items }]
 /** A document that RAM takes, as indented JSON. */
-export const json = (document: object): Block => ({ kind: 'code', language: 'json', text: visibleJson(JSON.stringify(document, null, 2)) })
+export const json = (document: object): Block => ({
+  kind: 'code',
+  language: 'json',
+  text: visibleJson(JSON.stringify(document, null, 2)),
+})
 /** Something to be copied as it stands. */
 export const text = (content: string): Block => ({ kind: 'code', language: 'text', text: visible(content) })
 export const yaml = (text: string): Block => ({ kind: 'code', language: 'yaml', text })
@@ -46,7 +51,10 @@ function visibleJson(text: string): string {
 }
 
 function unicodeEscapes(char: string): string {
-  return Array.from({ length: char.length }, (_, index) => `\\u${char.charCodeAt(index).toString(16).padStart(4, '0')}`).join('')
+  return Array.from(
+    { length: char.length },
+    (_, index) => `\\u${char.charCodeAt(index).toString(16).padStart(4, '0')}`,
+  ).join('')
 }
 
 /** A message that someone else has written, for the log. */
@@ -61,7 +69,8 @@ export function fencedText(message: string): string {
 
 /** For the log. Code is indented by two spaces. */
 export function plainText(title: Prose, blocks: readonly Block[]): string {
-  const plain = (prose: Prose): string => prose.map((part) => (typeof part === 'string' ? part : visible(part.value))).join('')
+  const plain = (prose: Prose): string =>
+    prose.map((part) => (typeof part === 'string' ? part : visible(part.value))).join('')
   const indented = (text: string): string => text.replace(/^(?=.)/gm, '  ')
   const rendered = (block: Block): string => {
     switch (block.kind) {

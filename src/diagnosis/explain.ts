@@ -1,13 +1,14 @@
 /** Turns a failure of the step into what a person needs: the fault, what it means here, what to do, and a policy to paste where one helps. Pure. */
-import { identityBehind, parseArn } from '../arn.js'
-import type { GithubRun } from '../github-run.js'
-import type { Inputs } from '../inputs.js'
-import { withoutSecrets } from '../secrets.js'
-import { RoleNotAssumed } from '../session.js'
-import { OidcTokenError } from '../source/oidc.js'
+import { identityBehind, parseArn } from '../sts/arn.js'
+import type { RunContext } from '../runner/run-context.js'
+import type { Inputs } from '../inputs/inputs.js'
+import { withoutSecrets } from '../secrecy/redact.js'
+import { AssumeRoleError } from '../sts/role-chain.js'
+import { OidcTokenError } from '../identity/oidc-token.js'
 import type { CallerIdentity } from '../sts/client.js'
-import { StsError, type AccessDeniedDetail } from '../sts/errors.js'
-import { GaveUp, TransportError } from '../transport.js'
+import { StsError, type AccessDeniedDetail } from '../sts/sts-error.js'
+import { TransportError } from '../net/request.js'
+import { RetriesExhaustedError } from '../net/retry.js'
 import {
   fencedText,
   heading,
@@ -25,13 +26,13 @@ import {
 import { explainNoToken } from './no-token.js'
 import { claimFields, likelyMismatches, safeClaims, widenings, type SafeClaims } from './oidc-subject.js'
 import { permissionToAssume, trustOfCaller, trustOfOidcToken } from './policies.js'
-import { stsAnswer, type Exhibit, type Facts, type StsAnswer } from './sts-codes.js'
+import { stsAnswer, type Attachment, type Facts, type StsAnswer } from './sts-codes.js'
 import { explainTransport } from './transport-faults.js'
 
 /** What is known about the run that failed. */
 export interface Situation {
   readonly inputs: Inputs
-  readonly run: GithubRun
+  readonly run: RunContext
   /** The parsed JSON of GITHUB_EVENT_PATH. */
   readonly event: unknown
   /** The OIDC token last used, for its safe claims; undefined where none was had. */
@@ -48,24 +49,24 @@ export interface Explanation {
 }
 
 /** A fault in a few words, and what stands below it. */
-interface Told {
+interface Diagnosis {
   readonly fault: Prose
   readonly blocks: readonly Block[]
 }
 
 /** @param failure whatever the step threw; what is not known here keeps its own message */
 export function explain(failure: unknown, situation: Situation): Explanation {
-  const notAssumed = failure instanceof RoleNotAssumed ? failure : undefined
+  const notAssumed = failure instanceof AssumeRoleError ? failure : undefined
   const inner = notAssumed === undefined ? failure : notAssumed.cause
-  const gaveUp = inner instanceof GaveUp ? inner : undefined
+  const gaveUp = inner instanceof RetriesExhaustedError ? inner : undefined
   const cause = gaveUp === undefined ? inner : gaveUp.cause
 
   const told = tell(cause, notAssumed, situation)
   if (told === undefined && failure === cause) return plain(messageOf(failure), situation)
   const { fault, blocks } = told ?? { fault: say`${messageOf(cause).replace(/\.$/, '')}`, blocks: [] }
-  const title = say`${opening(notAssumed)}${fault}${gaveUp === undefined ? [] : say`, after ${effort(gaveUp)}`}.`
+  const title = say`${opening(notAssumed)}${fault}${gaveUp === undefined ? [] : say`, after ${attemptsMade(gaveUp)}`}.`
   const all = [
-    ...(gaveUp === undefined ? [] : [paragraph(patienceSpent(gaveUp, situation.inputs))]),
+    ...(gaveUp === undefined ? [] : [paragraph(retriesSpent(gaveUp, situation.inputs))]),
     ...blocks,
     ...hiddenAccounts(blocks, situation.inputs),
   ]
@@ -74,13 +75,22 @@ export function explain(failure: unknown, situation: Situation): Explanation {
 
 /** Whether asking GetCallerIdentity with the refused key would make the explanation better. */
 export function wantsCaller(failure: unknown): boolean {
-  if (!(failure instanceof RoleNotAssumed) || failure.asker === undefined || failure.asker.arn !== undefined) return false
+  if (
+    !(failure instanceof AssumeRoleError) ||
+    failure.caller === undefined ||
+    failure.caller.arn !== undefined
+  )
+    return false
   const { cause } = failure
   return cause instanceof StsError && cause.code === 'NoPermission'
 }
 
 /** Undefined where nothing is known about such a cause. */
-function tell(cause: unknown, notAssumed: RoleNotAssumed | undefined, situation: Situation): Told | undefined {
+function tell(
+  cause: unknown,
+  notAssumed: AssumeRoleError | undefined,
+  situation: Situation,
+): Diagnosis | undefined {
   if (cause instanceof StsError) return tellStsError(cause, notAssumed, situation)
   if (cause instanceof OidcTokenError) return explainNoToken(cause, situation.run, situation.event)
   if (cause instanceof TransportError) return explainTransport(cause, situation.inputs)
@@ -92,16 +102,20 @@ function plain(message: string, situation: Situation): Explanation {
   return clean({ message: plainLines(message), summary: fencedText(message) }, situation, undefined)
 }
 
-function opening(notAssumed: RoleNotAssumed | undefined): Prose {
+function opening(notAssumed: AssumeRoleError | undefined): Prose {
   if (notAssumed === undefined) return say`Could not get credentials: `
   const { roleArn, position, roles } = notAssumed
-  return roles === 1 ? say`Could not assume ${roleArn}: ` : say`Could not assume role ${position} of ${roles}, ${roleArn}: `
+  return roles === 1
+    ? say`Could not assume ${roleArn}: `
+    : say`Could not assume role ${position} of ${roles}, ${roleArn}: `
 }
 
-const effort = ({ attempts, elapsedMs }: GaveUp): Prose =>
-  attempts === 1 ? say`1 attempt in ${seconds(elapsedMs)}` : say`${attempts} attempts in ${seconds(elapsedMs)}`
+const attemptsMade = ({ attempts, elapsedMs }: RetriesExhaustedError): Prose =>
+  attempts === 1
+    ? say`1 attempt in ${seconds(elapsedMs)}`
+    : say`${attempts} attempts in ${seconds(elapsedMs)}`
 
-function patienceSpent({ call, because }: GaveUp, inputs: Inputs): Prose {
+function retriesSpent({ call, because }: RetriesExhaustedError, inputs: Inputs): Prose {
   return because === 'attempts'
     ? say`${call} was tried as often as \`retry-max-attempts\` allows (${inputs.maxAttempts}). Of the last attempt:`
     : say`\`timeout-seconds\` (${inputs.timeoutSeconds} for the whole step) left no time for another attempt at ${call}. Of the last one:`
@@ -111,17 +125,27 @@ function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(1)} s`
 }
 
-function tellStsError(error: StsError, notAssumed: RoleNotAssumed | undefined, situation: Situation): Told {
-  const callerArn = notAssumed?.asker?.arn ?? situation.caller?.arn
+function tellStsError(
+  error: StsError,
+  notAssumed: AssumeRoleError | undefined,
+  situation: Situation,
+): Diagnosis {
+  const callerArn = notAssumed?.caller?.arn ?? situation.caller?.arn
   const answer = stsAnswer(error, callerArn !== undefined && parseArn(callerArn)?.type === 'root')
   const facts: Facts = {
     error,
     inputs: situation.inputs,
     roleArn: notAssumed?.roleArn,
-    durationSeconds: notAssumed?.position === notAssumed?.roles ? situation.inputs.session.durationSeconds : undefined,
-    asker: error.call === 'AssumeRoleWithOIDC' ? 'oidc-token' : (notAssumed?.position ?? 1) > 1 ? 'session' : 'key',
+    durationSeconds:
+      notAssumed?.position === notAssumed?.roles ? situation.inputs.session.durationSeconds : undefined,
+    caller:
+      error.call === 'AssumeRoleWithOIDC'
+        ? 'oidc-token'
+        : (notAssumed?.position ?? 1) > 1
+          ? 'session'
+          : 'key',
   }
-  const { evidence, cure } = exhibit(answer?.exhibit, error, notAssumed, situation)
+  const { evidence, cure } = attachment(answer?.attachment, error, notAssumed, situation)
   return {
     fault: say`${[answer === undefined ? 'STS refused' : answer.fault]} (${error.code})`,
     blocks: [
@@ -147,25 +171,29 @@ function meaning(answer: StsAnswer, facts: Facts): Block[] {
 
 function remedy({ fix }: StsAnswer): Block[] {
   const [only, ...more] = fix
-  return more.length === 0 && only !== undefined ? [paragraph([only])] : list(fix.map((sentence) => [sentence]))
+  return more.length === 0 && only !== undefined
+    ? [paragraph([only])]
+    : list(fix.map((sentence) => [sentence]))
 }
 
-/** Call, asker, RequestId and the page about this very error. */
+/** Call, caller, RequestId and the page about this very error. */
 function details(
   { call, host, status, requestId, recommend }: StsError,
-  { asker, inputs }: Facts,
-  notAssumed: RoleNotAssumed | undefined,
+  { caller, inputs }: Facts,
+  notAssumed: AssumeRoleError | undefined,
   callerArn: string | undefined,
 ): [string, string][] {
-  const before = asker === 'session' ? `the session of role ${(notAssumed?.position ?? 2) - 1}` : undefined
-  const whose = asker === 'oidc-token' ? 'the OIDC token' : (before ?? KEY_NAMES[inputs.source.kind])
+  const before = caller === 'session' ? `the session of role ${(notAssumed?.position ?? 2) - 1}` : undefined
+  const whose = caller === 'oidc-token' ? 'the OIDC token' : (before ?? KEY_NAMES[inputs.source.kind])
   const fields: [string, string | undefined][] = [
     ['Call', `${call} at ${host}, status ${status}`],
     ['Asked by', callerArn === undefined ? whose : `${callerArn} (${whose})`],
     ['RequestId', requestId],
     ['About it', recommend],
   ]
-  return fields.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] satisfies [string, string]]))
+  return fields.flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, value] satisfies [string, string]],
+  )
 }
 
 const KEY_NAMES = {
@@ -234,18 +262,30 @@ interface Shown {
   readonly cure: readonly Block[]
 }
 
-function exhibit(kind: Exhibit | undefined, error: StsError, notAssumed: RoleNotAssumed | undefined, situation: Situation): Shown {
+function attachment(
+  kind: Attachment | undefined,
+  error: StsError,
+  notAssumed: AssumeRoleError | undefined,
+  situation: Situation,
+): Shown {
   const { inputs, oidcToken } = situation
   switch (kind) {
     case undefined:
       return { evidence: [], cure: [] }
     case 'both-sides':
     case 'new-user':
-      return { evidence: [], cure: notAssumed === undefined ? [] : bothSides(error, notAssumed, situation, kind === 'new-user') }
+      return {
+        evidence: [],
+        cure: notAssumed === undefined ? [] : bothSides(error, notAssumed, situation, kind === 'new-user'),
+      }
     case 'trust':
     case 'provider': {
       const claims = oidcToken === undefined ? undefined : safeClaims(oidcToken)
-      if (claims === undefined) return { evidence: [paragraph(say`The token cannot be read, so its claims cannot be shown.`)], cure: [] }
+      if (claims === undefined)
+        return {
+          evidence: [paragraph(say`The token cannot be read, so its claims cannot be shown.`)],
+          cure: [],
+        }
       const evidence = [heading('The token says'), { kind: 'fields', fields: claimFields(claims) } as const]
       if (kind === 'provider') return { evidence, cure: providerSettings(claims) }
       if (inputs.source.kind !== 'oidc' || notAssumed === undefined) return { evidence, cure: [] }
@@ -271,7 +311,10 @@ function providerSettings({ issuer, audiences }: SafeClaims): Block[] {
       fields: [
         ['Issuer URL', issuer],
         ['Client ID', audiences.join(', ')],
-        ['Fingerprint', `that of the root CA of ${URL.canParse(issuer) ? new URL(issuer).host : 'the issuer'}`],
+        [
+          'Fingerprint',
+          `that of the root CA of ${URL.canParse(issuer) ? new URL(issuer).host : 'the issuer'}`,
+        ],
       ],
     },
   ]
@@ -279,10 +322,16 @@ function providerSettings({ issuer, audiences }: SafeClaims): Block[] {
 
 function trust({ issuer, subject, audiences }: SafeClaims, providerArn: string, roleArn: string): Block[] {
   if (issuer === undefined || subject === undefined || audiences.length === 0) {
-    return [paragraph(say`A trust policy needs \`iss\`, \`sub\` and \`aud\`, and the token does not have them all.`)]
+    return [
+      paragraph(
+        say`A trust policy needs \`iss\`, \`sub\` and \`aud\`, and the token does not have them all.`,
+      ),
+    ]
   }
   return [
-    paragraph(say`This trust policy of ${roleArn} lets in exactly this subject. Where the role has one already, add the statement to it:`),
+    paragraph(
+      say`This trust policy of ${roleArn} lets in exactly this subject. Where the role has one already, add the statement to it:`,
+    ),
     json(trustOfOidcToken(providerArn, { issuer, audiences, subject })),
     paragraph(
       say`To let in more than this subject, move \`oidc:sub\` from \`StringEquals\` to a \`StringLike\` beside it, with a pattern:`,
@@ -293,14 +342,16 @@ function trust({ issuer, subject, audiences }: SafeClaims, providerArn: string, 
 
 function bothSides(
   error: StsError,
-  { roleArn, roles, position, asker }: RoleNotAssumed,
-  { caller, inputs }: Situation,
+  { roleArn, roles, position, caller }: AssumeRoleError,
+  { caller: identified, inputs }: Situation,
   newUser: boolean,
 ): Block[] {
-  const arn = asker?.arn ?? caller?.arn
+  const arn = caller?.arn ?? identified?.arn
   const named = arn === undefined || newUser ? undefined : identityBehind(arn)
   const owner = error.accessDeniedDetail?.authPrincipalOwnerId
-  const known = (arn === undefined ? undefined : parseArn(arn)?.accountId) ?? (/^\d+$/.test(owner ?? '') ? owner : undefined)
+  const known =
+    (arn === undefined ? undefined : parseArn(arn)?.accountId) ??
+    (/^\d+$/.test(owner ?? '') ? owner : undefined)
   // A guess where nothing is known: most roles are assumed from within their account.
   const account = known ?? parseArn(roleArn)?.accountId ?? ''
   const terms = {
@@ -326,11 +377,17 @@ function hiddenAccounts(blocks: readonly Block[], { maskAccountId }: Inputs): Bl
 }
 
 /** The last line of defence. Nothing above prints a secret, but a message of an unknown error might. */
-function clean({ message, summary }: Explanation, { inputs, oidcToken }: Situation, notAssumed: RoleNotAssumed | undefined): Explanation {
-  const keys = [notAssumed?.asker?.key, 'key' in inputs.source ? inputs.source.key : undefined]
+function clean(
+  { message, summary }: Explanation,
+  { inputs, oidcToken }: Situation,
+  notAssumed: AssumeRoleError | undefined,
+): Explanation {
+  const keys = [notAssumed?.caller?.key, 'key' in inputs.source ? inputs.source.key : undefined]
   const secrets = [
     oidcToken,
-    ...keys.flatMap((key) => (key === undefined ? [] : [key.accessKeyId, key.accessKeySecret, key.securityToken])),
+    ...keys.flatMap((key) =>
+      key === undefined ? [] : [key.accessKeyId, key.accessKeySecret, key.securityToken],
+    ),
   ]
   return { message: withoutSecrets(message, secrets), summary: withoutSecrets(summary, secrets) }
 }
@@ -338,5 +395,7 @@ function clean({ message, summary }: Explanation, { inputs, oidcToken }: Situati
 function messageOf(failure: unknown): string {
   if (failure instanceof Error) return failure.message
   // Whatever else was thrown is not opened: there is no telling what it holds.
-  return typeof failure === 'string' ? failure : `an unexpected ${failure === null ? 'null' : typeof failure} was thrown`
+  return typeof failure === 'string'
+    ? failure
+    : `an unexpected ${failure === null ? 'null' : typeof failure} was thrown`
 }

@@ -1,6 +1,6 @@
 /** Why a job has no OIDC token, and what to do about it. */
-import type { GithubRun } from '../github-run.js'
-import type { OidcTokenError } from '../source/oidc.js'
+import type { RunContext } from '../runner/run-context.js'
+import type { OidcTokenError } from '../identity/oidc-token.js'
 import { heading, list, paragraph, say, visible, yaml, type Block, type Prose } from './document.js'
 
 const PERMISSIONS = `permissions:
@@ -11,7 +11,11 @@ const PERMISSIONS = `permissions:
  * @param event the parsed event of the run
  * @returns the fault in a few words, and what explains it
  */
-export function explainNoToken(error: OidcTokenError, run: GithubRun, event: unknown): { fault: Prose; blocks: Block[] } {
+export function explainNoToken(
+  error: OidcTokenError,
+  run: RunContext,
+  event: unknown,
+): { fault: Prose; blocks: Block[] } {
   switch (error.why) {
     case 'no-issuer':
       if (run.notGithub) return otherRunner(run)
@@ -25,7 +29,7 @@ export function explainNoToken(error: OidcTokenError, run: GithubRun, event: unk
   }
 }
 
-function missingPermission(run: GithubRun): { fault: Prose; blocks: Block[] } {
+function missingPermission(run: RunContext): { fault: Prose; blocks: Block[] } {
   const host = hostOf(run)
   const onGithub = host === undefined || host === 'github.com' || host.endsWith('.ghe.com')
   return {
@@ -62,7 +66,9 @@ function forksPullRequest(): { fault: Prose; blocks: Block[] } {
       ),
       heading('What to do'),
       paragraph(say`Let the job, or this step, pass over pull requests from forks:`),
-      yaml("if: github.event_name != 'pull_request' || github.event.pull_request.head.repo.full_name == github.repository"),
+      yaml(
+        "if: github.event_name != 'pull_request' || github.event.pull_request.head.repo.full_name == github.repository",
+      ),
       paragraph(say`What needs Alibaba Cloud can run after the merge, on \`push\`.`),
     ],
   }
@@ -73,7 +79,9 @@ function dependabot(): { fault: Prose; blocks: Block[] } {
     fault: say`Dependabot started this run, and GitHub gives its runs no OIDC token`,
     blocks: [
       heading('What it means'),
-      paragraph(say`Runs that Dependabot starts are treated as those of a fork: no OIDC token, and none of the secrets of Actions.`),
+      paragraph(
+        say`Runs that Dependabot starts are treated as those of a fork: no OIDC token, and none of the secrets of Actions.`,
+      ),
       heading('What to do'),
       paragraph(say`Let the job, or this step, pass over Dependabot's runs:`),
       yaml("if: github.actor != 'dependabot[bot]'"),
@@ -84,7 +92,7 @@ function dependabot(): { fault: Prose; blocks: Block[] } {
   }
 }
 
-function otherRunner(run: GithubRun): { fault: Prose; blocks: Block[] } {
+function otherRunner(run: RunContext): { fault: Prose; blocks: Block[] } {
   const host = hostOf(run)
   const where =
     host === undefined || host === 'github.com'
@@ -151,15 +159,20 @@ function isForksPullRequest(eventName: string | undefined, event: unknown): bool
   const pullRequest = field(event, 'pull_request')
   const head = field(field(pullRequest, 'head'), 'repo')
   if (head === null) return true
-  const [headName, baseName] = [field(head, 'full_name'), field(field(field(pullRequest, 'base'), 'repo'), 'full_name')]
+  const [headName, baseName] = [
+    field(head, 'full_name'),
+    field(field(field(pullRequest, 'base'), 'repo'), 'full_name'),
+  ]
   if (typeof headName !== 'string' || typeof baseName !== 'string') return field(head, 'fork') === true
   return headName.toLowerCase() !== baseName.toLowerCase()
 }
 
 function field(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>)[name] : undefined
+  return typeof value === 'object' && value !== null
+    ? (value as Readonly<Record<string, unknown>>)[name]
+    : undefined
 }
 
-function hostOf({ serverUrl }: GithubRun): string | undefined {
+function hostOf({ serverUrl }: RunContext): string | undefined {
   return serverUrl !== undefined && URL.canParse(serverUrl) ? visible(new URL(serverUrl).host) : undefined
 }

@@ -1,7 +1,7 @@
 /** What a refused OIDC token says about itself, and why a trust policy may not have known it. */
 import { decodeJwt } from 'jose/jwt/decode'
-import { parseArn } from '../arn.js'
-import { DEFAULTS } from '../inputs.js'
+import { parseArn } from '../sts/arn.js'
+import { DEFAULTS } from '../inputs/inputs.js'
 import { say, type Prose } from './document.js'
 
 /** The claims that may be shown: they name the run, and open nothing. */
@@ -58,7 +58,9 @@ export function claimFields(claims: SafeClaims): [name: string, value: string][]
     ['event_name', pullRequest || bot ? claims.eventName : undefined],
     ['actor', pullRequest || bot ? claims.actor : undefined],
   ]
-  return fields.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] satisfies [string, string]]))
+  return fields.flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, value] satisfies [string, string]],
+  )
 }
 
 /** A subject as GitHub writes it (GitHub's documentation, "OpenID Connect reference"), or one that something else wrote. */
@@ -125,7 +127,9 @@ export function likelyMismatches(claims: SafeClaims, providerArn: string, roleAr
       )
       break
     case 'tag':
-      reasons.push(say`The run belongs to a tag. A trust policy for branches (\`ref:refs/heads/...\`) does not match it.`)
+      reasons.push(
+        say`The run belongs to a tag. A trust policy for branches (\`ref:refs/heads/...\`) does not match it.`,
+      )
       break
     case 'branch':
       reasons.push(
@@ -144,14 +148,18 @@ export function likelyMismatches(claims: SafeClaims, providerArn: string, roleAr
       break
   }
   if (/%3A/i.test(subject))
-    reasons.push(say`A colon within a name is written \`%3A\` in the subject. The trust policy has to write it so too.`)
+    reasons.push(
+      say`A colon within a name is written \`%3A\` in the subject. The trust policy has to write it so too.`,
+    )
   reasons.push(
     prefix !== undefined && repository !== undefined && repository !== repository.toLowerCase()
       ? say`Upper and lower case count: the repository is ${repository}, in just these letters.`
       : say`Upper and lower case count, in every part.`,
   )
   if (!audiences.includes(DEFAULTS.audience)) {
-    reasons.push(say`The audience is not ${DEFAULTS.audience}, which most trust policies ask for in \`oidc:aud\`.`)
+    reasons.push(
+      say`The audience is not ${DEFAULTS.audience}, which most trust policies ask for in \`oidc:aud\`.`,
+    )
   }
   if (/^https:\/\/token\.actions\.githubusercontent\.com\/./.test(issuer)) {
     reasons.push(say`The issuer ends with the name of an enterprise. \`oidc:iss\` has to have it too.`)

@@ -1,7 +1,10 @@
 /** RAM policies that would let a caller in: documents as RAM's console takes them, for a person to paste. */
 
 /** The role's trust policy for exactly this OIDC identity (RAM knows the condition keys oidc:iss, oidc:aud and oidc:sub, and no other). */
-export function trustOfOidcToken(providerArn: string, token: { issuer: string; audiences: readonly string[]; subject: string }): object {
+export function trustOfOidcToken(
+  providerArn: string,
+  token: { issuer: string; audiences: readonly string[]; subject: string },
+): object {
   const [only, ...more] = token.audiences
   return policy({
     Effect: 'Allow',
@@ -29,7 +32,9 @@ export function trustOfCaller(callerArn: string, terms: Terms): object {
     Effect: 'Allow',
     Action: actions(terms),
     Principal: { RAM: [callerArn] },
-    ...(terms.externalId === undefined ? {} : { Condition: { StringEquals: { 'sts:ExternalId': terms.externalId } } }),
+    ...(terms.externalId === undefined
+      ? {}
+      : { Condition: { StringEquals: { 'sts:ExternalId': terms.externalId } } }),
   })
 }
 

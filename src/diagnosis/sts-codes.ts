@@ -2,8 +2,8 @@
  * What each answer of STS means and what to do about it: one table, for the step's error messages and for the troubleshooting page.
  * The codes are those of STS's error documentation (2015-04-01) and of RAM's pages about OIDC.
  */
-import type { Inputs } from '../inputs.js'
-import type { StsError } from '../sts/errors.js'
+import type { Inputs } from '../inputs/inputs.js'
+import type { StsError } from '../sts/sts-error.js'
 import { say, type Prose } from './document.js'
 
 /** What is known where STS refuses. */
@@ -15,7 +15,7 @@ export interface Facts {
   /** Seconds that role-duration-seconds asks for; undefined for the earlier roles of a chain, which it does not concern. */
   readonly durationSeconds: number | undefined
   /** Who asked STS: the OIDC token, the key of the source, or the session of the role before. */
-  readonly asker: 'oidc-token' | 'key' | 'session'
+  readonly caller: 'oidc-token' | 'key' | 'session'
 }
 
 /**
@@ -26,7 +26,7 @@ export interface Facts {
  * - `both-sides`: the caller's policy and the role's trust policy
  * - `new-user`: the same for a RAM user who is still to be made
  */
-export type Exhibit = 'trust' | 'provider' | 'both-sides' | 'new-user'
+export type Attachment = 'trust' | 'provider' | 'both-sides' | 'new-user'
 
 export interface StsAnswer {
   /** As STS writes them; `.*` at the end stands for the rest of a family. */
@@ -42,7 +42,7 @@ export interface StsAnswer {
   readonly fix: readonly string[]
   /** The cause with the values at hand. */
   readonly here?: (facts: Facts) => readonly Prose[]
-  readonly exhibit?: Exhibit
+  readonly attachment?: Attachment
 }
 
 const ROOT_WORDS = 'Roles may not be assumed by root accounts.'
@@ -55,13 +55,15 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
     words: /no such oidc provider/i,
     says: 'No such OIDC Provider registered.',
     fault: 'there is no such OIDC provider',
-    cause: 'RAM knows no OIDC provider of the ARN in `oidc-provider-arn`. STS has not looked at the token, nor at the role.',
+    cause:
+      'RAM knows no OIDC provider of the ARN in `oidc-provider-arn`. STS has not looked at the token, nor at the role.',
     fix: [
       'Compare `oidc-provider-arn` with the ARN in the RAM console (SSO management, role-based SSO, OIDC): account ID, name, upper and lower case.',
       "Where there is no provider yet, create one, with the token's issuer as issuer URL and its audience as client ID.",
     ],
-    here: ({ inputs: { source } }) => (source.kind === 'oidc' ? [say`\`oidc-provider-arn\` is ${source.providerArn}.`] : []),
-    exhibit: 'provider',
+    here: ({ inputs: { source } }) =>
+      source.kind === 'oidc' ? [say`\`oidc-provider-arn\` is ${source.providerArn}.`] : [],
+    attachment: 'provider',
   },
   {
     codes: ['AuthenticationFail.NoPermission'],
@@ -72,13 +74,14 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
     fix: [
       "Compare the role's trust policy (RAM console, Identities, Roles, Trust policy) with the token's claims letter by letter, `oidc:sub` first. Or take the policy that the step prints: it fits the token.",
     ],
-    exhibit: 'trust',
+    attachment: 'trust',
   },
   {
     codes: ['AuthenticationFail.OIDCToken.AudienceNotMatch'],
     says: 'Invalid audience.',
     fault: 'the OIDC provider does not know the audience of the token',
-    cause: "The token's audience (`aud`) is not among the client IDs of the OIDC provider in RAM. No trust policy can mend that.",
+    cause:
+      "The token's audience (`aud`) is not among the client IDs of the OIDC provider in RAM. No trust policy can mend that.",
     fix: [
       'Add the audience to the client IDs of the provider (RAM console, SSO management, OIDC), or set `audience` to a client ID that it has. Both are compared letter by letter.',
     ],
@@ -90,38 +93,43 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
           : [
               say`The token was read from ${source.tokenFile}: its audience is chosen by whoever writes that file, and \`audience\` has no say.`,
             ],
-    exhibit: 'provider',
+    attachment: 'provider',
   },
   {
     codes: ['AuthenticationFail.OIDCToken.IssuerNotMatch'],
     fault: 'the token comes from another issuer than the OIDC provider has',
-    cause: "The token's issuer (`iss`) is not the issuer URL of the OIDC provider in RAM. No trust policy can mend that.",
+    cause:
+      "The token's issuer (`iss`) is not the issuer URL of the OIDC provider in RAM. No trust policy can mend that.",
     fix: [
       'Create a provider with exactly this issuer URL (no slash at the end) and give its ARN in `oidc-provider-arn`. The issuer URL of an existing provider cannot be changed.',
     ],
-    exhibit: 'provider',
+    attachment: 'provider',
   },
   {
     codes: ['AuthenticationFail.OIDCToken.Expired'],
     says: 'This JsonWebToken is expired.',
     fault: 'the OIDC token has expired',
-    cause: 'The token was too old when STS looked at it, and so was a newly fetched one where there was an attempt left for it.',
+    cause:
+      'The token was too old when STS looked at it, and so was a newly fetched one where there was an attempt left for it.',
     fix: [
       'With `oidc-token-file`: let whatever writes the file keep it fresh; the file is read again at each attempt.',
       "Otherwise look at the clocks of the issuer's host (GitHub Enterprise Server): a clock that is behind issues tokens that are old at birth.",
     ],
     here: ({ inputs: { source } }) =>
-      source.kind === 'oidc' && source.tokenFile !== undefined ? [say`The token was read from ${source.tokenFile}.`] : [],
+      source.kind === 'oidc' && source.tokenFile !== undefined
+        ? [say`The token was read from ${source.tokenFile}.`]
+        : [],
   },
   {
     codes: ['AuthenticationFail.OIDCToken.Invalid'],
     says: 'This JsonWebToken is invalid.',
     fault: 'the OIDC token is malformed',
-    cause: 'STS cannot read the token, or claims that it needs (`iss`, `sub`, `aud`, `exp`, `iat`) are missing.',
+    cause:
+      'STS cannot read the token, or claims that it needs (`iss`, `sub`, `aud`, `exp`, `iat`) are missing.',
     fix: [
       'With `oidc-token-file`: see that the file holds the whole JWT and nothing else. Otherwise a proxy may have changed the request.',
     ],
-    exhibit: 'provider',
+    attachment: 'provider',
   },
   {
     codes: ['AuthenticationFail.OIDCToken.InvalidSignature'],
@@ -131,15 +139,19 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
     fix: [
       "Run the job again after some minutes. If it stays so, compare the token's issuer with the OIDC provider's issuer URL, and see that the keys under its `/.well-known/openid-configuration` can be read from the internet.",
     ],
-    exhibit: 'provider',
+    attachment: 'provider',
   },
   {
-    codes: ['AuthenticationFail.OIDCToken.PublicKeyFingerprintMismatch', 'AuthenticationFail.OIDCToken.HttpsUrlInvalid'],
+    codes: [
+      'AuthenticationFail.OIDCToken.PublicKeyFingerprintMismatch',
+      'AuthenticationFail.OIDCToken.HttpsUrlInvalid',
+    ],
     says: 'The https fingerprint of this discovery is invalid.',
     fault: "the OIDC provider's fingerprint does not match the issuer's certificates",
-    cause: "RAM fetched the issuer's keys and met a certificate chain whose fingerprint is not among the provider's.",
+    cause:
+      "RAM fetched the issuer's keys and met a certificate chain whose fingerprint is not among the provider's.",
     fix: [FINGERPRINT_FIX],
-    exhibit: 'provider',
+    attachment: 'provider',
   },
   {
     codes: ['AuthenticationFail.OIDCToken.IssuerConfigurationBroken'],
@@ -151,25 +163,27 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
       'For github.com: look at githubstatus.com and run the job again.',
       'For an issuer of your own (GitHub Enterprise Server, Kubernetes): both addresses must be reachable from the internet without a login, over TLS with a public CA.',
     ],
-    exhibit: 'provider',
+    attachment: 'provider',
   },
   {
     codes: ['AuthenticationFail.OIDCToken.*', 'AuthenticationFail.*'],
     fault: 'STS does not accept the OIDC token',
-    cause: 'Something about the token or its OIDC provider in RAM is not as STS expects it; its own words say what.',
+    cause:
+      'Something about the token or its OIDC provider in RAM is not as STS expects it; its own words say what.',
     fix: ["Compare the provider's issuer URL, client IDs and fingerprints with the token's claims."],
-    exhibit: 'provider',
+    attachment: 'provider',
   },
   {
     codes: ['NoPermission'],
     words: /root accounts?/i,
     says: ROOT_WORDS,
     fault: "the access key is the root account's, which may not assume roles",
-    cause: 'The key belongs to the Alibaba Cloud account itself. Only RAM users and roles may assume a role, whatever the policies say.',
+    cause:
+      'The key belongs to the Alibaba Cloud account itself. Only RAM users and roles may assume a role, whatever the policies say.',
     fix: [
       "Create a RAM user for the CI, let it assume this role (the step prints the policy), and use its access key. Then delete the root account's key: it opens everything in the account.",
     ],
-    exhibit: 'new-user',
+    attachment: 'new-user',
   },
   {
     codes: ['NoPermission'],
@@ -178,8 +192,10 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
     fault: 'the caller is not allowed to assume it',
     cause:
       "The caller's own policies do not allow `sts:AssumeRole` on this role. (Where they do, for example by the system policy `AliyunSTSAssumeRoleAccess`, the role's trust policy does not name the caller.)",
-    fix: ["Attach a policy that allows it to the caller, and see that the role's trust policy names the caller: both sides have to agree."],
-    exhibit: 'both-sides',
+    fix: [
+      "Attach a policy that allows it to the caller, and see that the role's trust policy names the caller: both sides have to agree.",
+    ],
+    attachment: 'both-sides',
   },
   {
     codes: ['NoPermission'],
@@ -190,14 +206,16 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
     fix: [
       'Compare both sides with the policies that the step prints. Where the trust policy has conditions (`sts:ExternalId`, source addresses), they must hold too.',
     ],
-    exhibit: 'both-sides',
+    attachment: 'both-sides',
   },
   {
     codes: ['EntityNotExist.Role'],
     says: 'The specified Role not exists.',
     fault: 'there is no such role',
     cause: 'RAM knows no role of the ARN in `role-to-assume`.',
-    fix: ['Compare it with the ARN in the RAM console (Identities, Roles): account ID, name, upper and lower case.'],
+    fix: [
+      'Compare it with the ARN in the RAM console (Identities, Roles): account ID, name, upper and lower case.',
+    ],
   },
   {
     codes: ['EntityNotExist.*'],
@@ -218,13 +236,16 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
     here: ({ durationSeconds, roleArn }) =>
       durationSeconds === undefined || roleArn === undefined
         ? []
-        : [say`\`role-duration-seconds\` is ${durationSeconds}; the MaxSessionDuration of ${roleArn} is what limits it.`],
+        : [
+            say`\`role-duration-seconds\` is ${durationSeconds}; the MaxSessionDuration of ${roleArn} is what limits it.`,
+          ],
   },
   {
     codes: ['InvalidParameter.RoleArn'],
     says: 'The parameter RoleArn is wrongly formed.',
     fault: 'the ARN of the role is malformed',
-    cause: 'An ARN of a role is `acs:ram::<account ID>:role/<role name>`, the name of 1 to 64 letters, digits, dots and hyphens.',
+    cause:
+      'An ARN of a role is `acs:ram::<account ID>:role/<role name>`, the name of 1 to 64 letters, digits, dots and hyphens.',
     fix: ['Copy the ARN from the RAM console into `role-to-assume`.'],
     here: ({ roleArn }) => (roleArn === undefined ? [] : [say`\`role-to-assume\` holds ${roleArn}.`]),
   },
@@ -242,7 +263,10 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
     fault: 'the external ID is malformed',
     cause: 'An external ID is 2 to 1224 letters, digits and `_` `+` `=` `,` `.` `@` `:` `/` `-`.',
     fix: ['Change `role-external-id`.'],
-    here: ({ inputs }) => (inputs.session.externalId === undefined ? [] : [say`\`role-external-id\` is ${inputs.session.externalId}.`]),
+    here: ({ inputs }) =>
+      inputs.session.externalId === undefined
+        ? []
+        : [say`\`role-external-id\` is ${inputs.session.externalId}.`],
   },
   {
     codes: ['InvalidParameter.SourceIdentity'],
@@ -252,7 +276,9 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
       'A source identity is 2 to 64 letters, digits and `_` `+` `=` `,` `.` `@` `-`, and does not begin with `acs:`, `aliyun:` or `alibabacloud:`. It cannot be changed once a session has one.',
     fix: ['Change `source-identity`, or leave it out where the caller is a session that has one.'],
     here: ({ inputs }) =>
-      inputs.session.sourceIdentity === undefined ? [] : [say`\`source-identity\` is ${inputs.session.sourceIdentity}.`],
+      inputs.session.sourceIdentity === undefined
+        ? []
+        : [say`\`source-identity\` is ${inputs.session.sourceIdentity}.`],
   },
   {
     codes: ['InvalidParameter.PolicyGrammar'],
@@ -268,18 +294,24 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
     says: 'The size of Policy must be smaller than 2048 bytes.',
     fault: 'the session policy is too long',
     cause: 'STS takes a session policy of 2048 bytes at most. The step sends it without white space.',
-    fix: ["Shorten `inline-session-policy` (patterns with `*` in place of lists), or put the rule into the role's own policies."],
+    fix: [
+      "Shorten `inline-session-policy` (patterns with `*` in place of lists), or put the rule into the role's own policies.",
+    ],
     here: ({ inputs: { session } }) =>
       session.policy === undefined
         ? []
-        : [say`Without white space \`inline-session-policy\` has ${Buffer.byteLength(session.policy)} bytes.`],
+        : [
+            say`Without white space \`inline-session-policy\` has ${Buffer.byteLength(session.policy)} bytes.`,
+          ],
   },
   {
     codes: ['InvalidParameter', 'InvalidParameter.*'],
     says: 'The parameter ... is wrongly formed.',
     fault: 'STS does not accept one of the values',
     cause: 'A value that the step sent is not in the form that STS asks for; its own words say which.',
-    fix: ['Correct the input of that name. If none of the inputs is at fault, please report it with the RequestId.'],
+    fix: [
+      'Correct the input of that name. If none of the inputs is at fault, please report it with the RequestId.',
+    ],
   },
   {
     codes: ['InvalidAccessKeyId.NotFound'],
@@ -295,8 +327,11 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
     codes: ['InvalidAccessKeyId.Inactive'],
     says: 'Specified access key is disabled.',
     fault: 'the access key is disabled',
-    cause: 'The key exists, but someone has disabled it, or Alibaba Cloud has, as it does with keys that were found in public.',
-    fix: ['Ask why it was disabled. Then enable it in the RAM console, or better create a new key and put it in its place.'],
+    cause:
+      'The key exists, but someone has disabled it, or Alibaba Cloud has, as it does with keys that were found in public.',
+    fix: [
+      'Ask why it was disabled. Then enable it in the RAM console, or better create a new key and put it in its place.',
+    ],
     here: keyOrigin,
   },
   {
@@ -310,15 +345,19 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
     codes: ['SignatureDoesNotMatch'],
     says: 'Specified signature is not matched with our calculation.',
     fault: 'the access key secret does not belong to the access key ID',
-    cause: 'STS knows the ID, but the secret that signed the request is another one: of another key, cut off, or pasted wrongly.',
-    fix: ['Set both again, from one and the same key. A secret that is lost cannot be read in RAM again: create a new key then.'],
+    cause:
+      'STS knows the ID, but the secret that signed the request is another one: of another key, cut off, or pasted wrongly.',
+    fix: [
+      'Set both again, from one and the same key. A secret that is lost cannot be read in RAM again: create a new key then.',
+    ],
     here: keyShape,
   },
   {
     codes: ['MissingSecurityToken'],
     says: 'SecurityToken is mandatory for this action.',
     fault: 'the key is a temporary one, and its security token is missing',
-    cause: 'A key whose ID begins with `STS.` works only together with the security token that it was issued with.',
+    cause:
+      'A key whose ID begins with `STS.` works only together with the security token that it was issued with.',
     fix: ['Give all three parts of the key: `access-key-id`, `access-key-secret` and `security-token`.'],
     here: keyOrigin,
   },
@@ -337,8 +376,11 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
     codes: ['InvalidSecurityToken.MismatchWithAccessKey'],
     says: 'Specified SecurityToken mismatch with the AccessKey.',
     fault: 'the security token belongs to another key',
-    cause: 'The ID and the token come from two different sessions, or a token was given with a key that has none.',
-    fix: ['Give the three parts of one key, or leave `security-token` out where the key is a long-lived one.'],
+    cause:
+      'The ID and the token come from two different sessions, or a token was given with a key that has none.',
+    fix: [
+      'Give the three parts of one key, or leave `security-token` out where the key is a long-lived one.',
+    ],
     here: keyOrigin,
   },
   {
@@ -354,29 +396,36 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
     says: 'Specified time stamp or date value is expired.',
     fault: "this machine's clock is wrong",
     cause: 'STS takes requests whose time is within 15 minutes of its own.',
-    fix: ['Set the clock of the runner (`timedatectl set-ntp true` on Linux; virtual machines that were paused often lag).'],
+    fix: [
+      'Set the clock of the runner (`timedatectl set-ntp true` on Linux; virtual machines that were paused often lag).',
+    ],
     here: ({ error: { clockSkewMs } }) =>
-      clockSkewMs === undefined ? [] : [say`By the time of its answer this machine's clock is ${clockOff(clockSkewMs)}.`],
+      clockSkewMs === undefined
+        ? []
+        : [say`By the time of its answer this machine's clock is ${clockOff(clockSkewMs)}.`],
   },
   {
     codes: ['InvalidTimeStamp.Format', 'InvalidTimeStamp.*'],
     says: 'Specified time stamp or date value is not well formatted.',
     fault: 'STS cannot read the time of the request',
-    cause: 'The step writes the time itself, so either something between here and STS changes requests, or the step is at fault.',
+    cause:
+      'The step writes the time itself, so either something between here and STS changes requests, or the step is at fault.',
     fix: ['Try without the proxy, if there is one. If it stays so, please report it with the RequestId.'],
   },
   {
     codes: ['SignatureNonceUsed'],
     says: 'Specified signature nonce was used already.',
     fault: 'STS has seen this very request before',
-    cause: 'Each attempt carries a new nonce, so something between here and STS sends requests twice (a proxy that tries again by itself).',
+    cause:
+      'Each attempt carries a new nonce, so something between here and STS sends requests twice (a proxy that tries again by itself).',
     fix: ['Run the job again. If it comes back, look at the proxy.'],
   },
   {
     codes: ['Throttling', 'Throttling.User', 'Throttling.Api', 'Throttling.*'],
     says: 'Request was denied due to request throttling.',
     fault: 'STS is throttling this account',
-    cause: 'STS answers 100 AssumeRole calls a second for the whole account; every job, tool and service of the account shares them.',
+    cause:
+      'STS answers 100 AssumeRole calls a second for the whole account; every job, tool and service of the account shares them.',
     fix: [
       'Run the job again. If it comes back, start fewer jobs at the same moment (a matrix with `max-parallel`, schedules that are not all on the hour), or raise `retry-max-attempts` and `timeout-seconds`.',
     ],
@@ -394,7 +443,8 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
     codes: ['InvalidProtocol.NeedSsl'],
     says: 'Your request is denied as lack of ssl protect.',
     fault: 'STS was asked without TLS',
-    cause: 'The request reached STS over plain HTTP: the endpoint is wrong, or something on the way takes the TLS off.',
+    cause:
+      'The request reached STS over plain HTTP: the endpoint is wrong, or something on the way takes the TLS off.',
     fix: ['Leave `sts-endpoint` out, or give a host name of STS, such as `sts.cn-hangzhou.aliyuncs.com`.'],
     here: endpoint,
   },
@@ -413,7 +463,10 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
  *
  * @param byRoot true where GetCallerIdentity has shown that a root account asked, whatever words STS found for its refusal
  */
-export function stsAnswer(error: Pick<StsError, 'call' | 'code' | 'reason'>, byRoot: boolean): StsAnswer | undefined {
+export function stsAnswer(
+  error: Pick<StsError, 'call' | 'code' | 'reason'>,
+  byRoot: boolean,
+): StsAnswer | undefined {
   const denied = error.code === 'NoPermission'
   // An OIDC token has no policies of its own: whatever denies it is the trust policy.
   const code = denied && error.call === 'AssumeRoleWithOIDC' ? 'AuthenticationFail.NoPermission' : error.code
@@ -439,8 +492,8 @@ function clockOff(skewMs: number): string {
 }
 
 /** Where the refused key came from. */
-function keyOrigin({ inputs: { source }, asker }: Facts): Prose[] {
-  if (asker !== 'key') return []
+function keyOrigin({ inputs: { source }, caller }: Facts): Prose[] {
+  if (caller !== 'key') return []
   switch (source.kind) {
     case 'oidc':
       return []
@@ -460,13 +513,17 @@ function keyOrigin({ inputs: { source }, asker }: Facts): Prose[] {
 /** The same, with what the key's form gives away; the key itself is never shown. */
 function keyShape(facts: Facts): Prose[] {
   const { source } = facts.inputs
-  if (facts.asker !== 'key' || !('key' in source)) return keyOrigin(facts)
+  if (facts.caller !== 'key' || !('key' in source)) return keyOrigin(facts)
   const { accessKeyId, accessKeySecret } = source.key
   const likeAnId = /^(LTAI|STS\.)/
   if (likeAnId.test(accessKeySecret) && !likeAnId.test(accessKeyId)) {
-    return [...keyOrigin(facts), say`The secret looks like an access key ID: the two seem to have been exchanged.`]
+    return [
+      ...keyOrigin(facts),
+      say`The secret looks like an access key ID: the two seem to have been exchanged.`,
+    ]
   }
-  if (likeAnId.test(accessKeySecret)) return [...keyOrigin(facts), say`The secret looks like an access key ID.`]
+  if (likeAnId.test(accessKeySecret))
+    return [...keyOrigin(facts), say`The secret looks like an access key ID.`]
   if (!likeAnId.test(accessKeyId)) {
     return [
       ...keyOrigin(facts),

@@ -1,7 +1,7 @@
 /** Why a host gave no usable answer, and what to do about it. */
-import type { Inputs } from '../inputs.js'
+import type { Inputs } from '../inputs/inputs.js'
 import { GLOBAL_ENDPOINT } from '../sts/endpoint.js'
-import type { TransportError } from '../transport.js'
+import type { TransportError } from '../net/request.js'
 import { heading, list, paragraph, say, yaml, type Block, type Prose } from './document.js'
 
 const EXTRA_CA = `env:
@@ -23,14 +23,14 @@ export function explainTransport(error: TransportError, inputs: Inputs): { fault
   }
 }
 
-interface Told {
+interface Diagnosis {
   readonly fault: Prose
   readonly means: Prose
   readonly todo: readonly Prose[]
   readonly example?: string
 }
 
-function told(error: TransportError, inputs: Inputs): Told {
+function told(error: TransportError, inputs: Inputs): Diagnosis {
   const { host, proxy } = error
   switch (error.fault) {
     case 'tls':
@@ -74,7 +74,9 @@ function told(error: TransportError, inputs: Inputs): Told {
         fault: say`${host} is too busy or has a fault of its own`,
         means: say`It answered with a status that says "not now".${
           host === inputs.endpoint.host
-            ? [' STS throttles by status 302 too: the 100 AssumeRole calls a second that it answers are shared by the whole account.']
+            ? [
+                ' STS throttles by status 302 too: the 100 AssumeRole calls a second that it answers are shared by the whole account.',
+              ]
             : []
         }`,
         todo: [
@@ -85,7 +87,10 @@ function told(error: TransportError, inputs: Inputs): Told {
     case 'redirect':
     case 'nonsense':
       return {
-        fault: error.fault === 'redirect' ? say`${host} answered with a redirect` : say`the answer of ${host} makes no sense`,
+        fault:
+          error.fault === 'redirect'
+            ? say`${host} answered with a redirect`
+            : say`the answer of ${host} makes no sense`,
         means: say`Something else than the service itself seems to have answered: a proxy's log-in or blocking page, a load balancer, or another service at that address.`,
         todo: [
           ...endpointHints(error, inputs),
@@ -97,7 +102,7 @@ function told(error: TransportError, inputs: Inputs): Told {
   }
 }
 
-function tls(error: TransportError): Told {
+function tls(error: TransportError): Diagnosis {
   const { host } = error
   if (error.message.includes('ERR_TLS_CERT_ALTNAME_INVALID')) {
     return {
@@ -112,7 +117,9 @@ function tls(error: TransportError): Told {
     return {
       fault: say`the certificate of ${host} is out of date`,
       means: say`By this machine's clock the certificate is not valid now. More often than the certificate it is the clock.`,
-      todo: [say`Look at the clock of the runner. If it is right, look at the certificate of the proxy on the way.`],
+      todo: [
+        say`Look at the clock of the runner. If it is right, look at the certificate of the proxy on the way.`,
+      ],
     }
   }
   if (/WRONG_VERSION_NUMBER|EPROTO/.test(error.message)) {
@@ -140,10 +147,14 @@ function endpointHints(error: TransportError, inputs: Inputs): Prose[] {
   const { host } = error
   if (host !== inputs.endpoint.host) return []
   if (host.startsWith('sts-vpc.')) {
-    return [say`${host} can be reached from inside a VPC of its region only. Elsewhere leave \`sts-endpoint\` out.`]
+    return [
+      say`${host} can be reached from inside a VPC of its region only. Elsewhere leave \`sts-endpoint\` out.`,
+    ]
   }
   if (inputs.region !== undefined && host === `sts.${inputs.region}.aliyuncs.com`) {
-    return [say`The host follows from \`region\` (${inputs.region}): see that it is a region ID of Alibaba Cloud.`]
+    return [
+      say`The host follows from \`region\` (${inputs.region}): see that it is a region ID of Alibaba Cloud.`,
+    ]
   }
   if (host === GLOBAL_ENDPOINT) return abroad(error, inputs)
   return [say`The host follows from \`sts-endpoint\`: see that it is one of STS, or leave it out.`]

@@ -1,5 +1,13 @@
-import type { TemporaryKey } from '../credentials.js'
-import { DEFAULT_NAME, encodeString, membersOf, otherMembers, type ConfigText, type Entry, type Span } from './config-text.js'
+import type { TemporaryKey } from '../identity/credentials.js'
+import {
+  DEFAULT_NAME,
+  encodeString,
+  membersOf,
+  otherMembers,
+  type ConfigText,
+  type Entry,
+  type Span,
+} from './config-text.js'
 
 /** A profile of mode StsToken. */
 export interface StsProfile {
@@ -37,8 +45,16 @@ export function appendEntry({ text, profiles, entries }: ConfigText, profile: St
   const last = entries.at(-1)
   if (last === undefined || profiles === undefined) throw new RangeError('the list of profiles is empty')
   const previous = entries.at(-2)
-  const before = indentation(text, previous === undefined ? profiles.start + 1 : text.indexOf(',', previous.end) + 1, last.start)
-  return splice(text, { start: last.end, end: last.end }, `,${before}${writeEntry(stsFields(profile), styleOf(text, last))}`)
+  const before = indentation(
+    text,
+    previous === undefined ? profiles.start + 1 : text.indexOf(',', previous.end) + 1,
+    last.start,
+  )
+  return splice(
+    text,
+    { start: last.end, end: last.end },
+    `,${before}${writeEntry(stsFields(profile), styleOf(text, last))}`,
+  )
 }
 
 /** The text with `profile` in the place of `entry`, laid out as that one was. */
@@ -77,7 +93,11 @@ export function setCurrent(config: ConfigText, token: string | undefined): strin
   }
   if (token === undefined) return text
   const start = text.indexOf('{') + 1
-  return splice(text, { start, end: start }, `${indentation(text, start, members[0]?.start ?? start)}"current": ${token},`)
+  return splice(
+    text,
+    { start, end: start },
+    `${indentation(text, start, members[0]?.start ?? start)}"current": ${token},`,
+  )
 }
 
 export function splice(text: string, { start, end }: Span, replacement: string): string {

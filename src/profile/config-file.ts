@@ -30,7 +30,9 @@ export async function readCurrentProfile(path: string): Promise<CurrentProfile |
     const mode = fields.get('mode') ?? ''
     // Field by field the file comes first. A profile without a mode, or of the mode that the environment's own key would give, is harmless
     // as long as it has no part of a key.
-    const holdsKey = ['access_key_id', 'access_key_secret', 'sts_token'].some((name) => field(name) !== undefined)
+    const holdsKey = ['access_key_id', 'access_key_secret', 'sts_token'].some(
+      (name) => field(name) !== undefined,
+    )
     return {
       name: entry.name,
       mode,

@@ -1,5 +1,5 @@
 import { createScanner, visit } from 'jsonc-parser'
-import { ProfileError } from './error.js'
+import { ProfileError } from './profile-error.js'
 
 /**
  * The text of the aliyun CLI's config.json, read as Go's encoding/json reads it into the CLI's structures and edited by splices, so that
@@ -51,7 +51,14 @@ const MAX_DEPTH = 10_000
 // The fields of the CLI's structures (config/configuration.go and config/profile.go of v3.4.11) that are not strings. A value of another
 // type makes encoding/json refuse the file, whatever the profile.
 const INTEGER_FIELDS = [
-  ...['expired_seconds', 'retry_timeout', 'connect_timeout', 'retry_count', 'cloud_sso_access_token_expire', 'sts_expiration'],
+  ...[
+    'expired_seconds',
+    'retry_timeout',
+    'connect_timeout',
+    'retry_count',
+    'cloud_sso_access_token_expire',
+    'sts_expiration',
+  ],
   ...['oauth_access_token_expire', 'oauth_refresh_token_expire'],
 ]
 const BOOLEAN_FIELDS = ['auto_plugin_install', 'auto_plugin_install_enable_pre']
@@ -80,8 +87,23 @@ const STRING_FIELDS = [
     'process_command',
     'credentials_uri',
   ],
-  ...['oidc_provider_arn', 'oidc_token_file', 'cloud_sso_sign_in_url', 'access_token', 'cloud_sso_access_config', 'cloud_sso_account_id'],
-  ...['oauth_access_token', 'oauth_refresh_token', 'oauth_site_type', 'endpoint_type', 'endpoint', 'external_account_type', 'bearer_token'],
+  ...[
+    'oidc_provider_arn',
+    'oidc_token_file',
+    'cloud_sso_sign_in_url',
+    'access_token',
+    'cloud_sso_access_config',
+    'cloud_sso_account_id',
+  ],
+  ...[
+    'oauth_access_token',
+    'oauth_refresh_token',
+    'oauth_site_type',
+    'endpoint_type',
+    'endpoint',
+    'external_account_type',
+    'bearer_token',
+  ],
   'bearer_token_header_key',
 ]
 
@@ -108,9 +130,21 @@ export function parseConfig(text: string, path: string): ConfigText {
   scanner.scan()
   const first = text.charAt(scanner.getTokenOffset())
   if (first === 'n') {
-    return { text, members: [], profiles: undefined, entries: [], current: undefined, currentName: DEFAULT_NAME, refusal: undefined }
+    return {
+      text,
+      members: [],
+      profiles: undefined,
+      entries: [],
+      current: undefined,
+      currentName: DEFAULT_NAME,
+      refusal: undefined,
+    }
   }
-  if (first !== '{') throw refusalError(text, path, { offset: scanner.getTokenOffset(), reason: 'it should hold a JSON object' })
+  if (first !== '{')
+    throw refusalError(text, path, {
+      offset: scanner.getTokenOffset(),
+      reason: 'it should hold a JSON object',
+    })
 
   const refusals = new Refusals()
   const members = readMembers(text, scanner, refusals)
@@ -126,13 +160,17 @@ export function parseConfig(text: string, path: string): ConfigText {
     if (field === undefined) continue
     const isNull = text.charAt(member.value.start) === 'n'
     if (!hasType(text, member.value, TOP_LEVEL_TYPES.get(field))) {
-      const refusal = { offset: member.value.start, reason: `"${field}" should be ${TOP_LEVEL_TYPES.get(field) ?? ''}` }
+      const refusal = {
+        offset: member.value.start,
+        reason: `"${field}" should be ${TOP_LEVEL_TYPES.get(field) ?? ''}`,
+      }
       if (field === 'profiles') throw refusalError(text, path, refusal)
       refusals.add(refusal)
     } else if (field === 'profiles') {
       profiles = member
       entries = isNull ? [] : readEntries(text, member.value, names, path, refusals)
-      names = entries.length === 0 ? [] : [...entries.map((entry) => entry.name), ...names.slice(entries.length)]
+      names =
+        entries.length === 0 ? [] : [...entries.map((entry) => entry.name), ...names.slice(entries.length)]
     } else if (field === 'current') {
       // Go takes the last of several, and a null for no value at all.
       if (!isNull) currentName = decodeString(text.slice(member.value.start, member.value.end))
@@ -160,7 +198,9 @@ export function refusalError(text: string, path: string, { offset, reason }: Ref
 
 /** The members of an entry in the order of the file; none where it is `null`. */
 export function membersOf(text: string, entry: Entry): readonly Member[] {
-  return text.charAt(entry.start) === '{' ? readMembers(text, scannerAt(text, entry.start), new Refusals()) : []
+  return text.charAt(entry.start) === '{'
+    ? readMembers(text, scannerAt(text, entry.start), new Refusals())
+    : []
 }
 
 /** The string fields of an entry by the names that the CLI gives them; the last of several counts. */
@@ -168,7 +208,8 @@ export function fieldsOf(text: string, entry: Entry): ReadonlyMap<string, string
   const fields = new Map<string, string>()
   for (const { key, value } of membersOf(text, entry)) {
     const field = fieldNamed(key, PROFILE_TYPES)
-    if (field !== undefined && text.charAt(value.start) === '"') fields.set(field, decodeString(text.slice(value.start, value.end)))
+    if (field !== undefined && text.charAt(value.start) === '"')
+      fields.set(field, decodeString(text.slice(value.start, value.end)))
   }
   return fields
 }
@@ -247,14 +288,21 @@ function readValue(text: string, scanner: Scanner, refusals: Refusals): Span {
     if (character === '{' || character === '[') depth += 1
     if (character === '}' || character === ']') depth -= 1
     // The first to read is always the top-level object, which is one level itself.
-    if (depth === MAX_DEPTH) refusals.add({ offset: scanner.getTokenOffset(), reason: 'its values are nested too deeply' })
+    if (depth === MAX_DEPTH)
+      refusals.add({ offset: scanner.getTokenOffset(), reason: 'its values are nested too deeply' })
     const end = scanner.getPosition()
     scanner.scan()
     if (depth === 0) return { start, end }
   }
 }
 
-function readEntries(text: string, list: Span, names: readonly string[], path: string, refusals: Refusals): Entry[] {
+function readEntries(
+  text: string,
+  list: Span,
+  names: readonly string[],
+  path: string,
+  refusals: Refusals,
+): Entry[] {
   const entries: Entry[] = []
   const scanner = scannerAt(text, list.start)
   scanner.scan()
@@ -268,8 +316,10 @@ function readEntries(text: string, list: Span, names: readonly string[], path: s
       const field = fieldNamed(key, PROFILE_TYPES)
       if (field === undefined) continue
       const type = PROFILE_TYPES.get(field)
-      if (!hasType(text, value, type)) refusals.add({ offset: value.start, reason: `"${field}" should be ${type ?? ''}` })
-      else if (field === 'name' && text.charAt(value.start) === '"') name = decodeString(text.slice(value.start, value.end))
+      if (!hasType(text, value, type))
+        refusals.add({ offset: value.start, reason: `"${field}" should be ${type ?? ''}` })
+      else if (field === 'name' && text.charAt(value.start) === '"')
+        name = decodeString(text.slice(value.start, value.end))
     }
     entries.push({ start, end: scanner.getPosition(), name })
     scanner.scan()
@@ -315,7 +365,9 @@ function isInteger64(token: string): boolean {
 /** Throws unless `text` is one JSON value. V8's own message would quote the file, secrets included. */
 function requireJson(text: string, path: string): void {
   if (text.trim() === '')
-    throw new ProfileError(`${path} is empty, which the aliyun CLI does not accept: remove the file, or write {} into it`)
+    throw new ProfileError(
+      `${path} is empty, which the aliyun CLI does not accept: remove the file, or write {} into it`,
+    )
   if (/^(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)/.test(text)) {
     throw new ProfileError(
       `${path}, line 1: it begins with a byte order mark, which the aliyun CLI does not accept: save it as UTF-8 without one`,

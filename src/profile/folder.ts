@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto'
 import fs, { type Stats } from 'node:fs'
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { ProfileError, explainSystemError, systemErrorCode } from './error.js'
-import { LockLost, withLock, type HeldLock } from './lock.js'
+import { ProfileError, explainSystemError, systemErrorCode } from './profile-error.js'
+import { LockLostError, withLock, type HeldLock } from './lock.js'
 import { giveToOwner } from './owner.js'
 
 /** config.json and the record, while nobody else of ours can write them. Texts are the files' bytes, one character each. */
@@ -39,14 +39,21 @@ function lockPathOf(path: string): string {
 
 /** Whether a record, a lock or a temporary file is beside config.json: each may be the only one, depending on where a run was killed. */
 export function hasTraces(path: string): boolean {
-  return fs.existsSync(dirname(path)) && fs.readdirSync(dirname(path)).some((name) => name.startsWith(`${basename(path)}.ci-`))
+  return (
+    fs.existsSync(dirname(path)) &&
+    fs.readdirSync(dirname(path)).some((name) => name.startsWith(`${basename(path)}.ci-`))
+  )
 }
 
 /**
  * Does `work` on the files at and beside `path`, config.json's, under their lock; the folder is made where it is missing. Killed writers'
  * temporary files go. The work is done again where the lock was lost. Throws ProfileError where the files cannot be had.
  */
-export async function withStore<T>(path: string, work: (store: Store) => Promise<T>, calls: WritingCalls = fs.promises): Promise<T> {
+export async function withStore<T>(
+  path: string,
+  work: (store: Store) => Promise<T>,
+  calls: WritingCalls = fs.promises,
+): Promise<T> {
   return explained(path, async () => {
     makeFolder(dirname(path))
     return withLock(lockPathOf(path), async (lock) => {
@@ -69,7 +76,9 @@ export function locate(path: string): Place {
   const target = followLinks(path)
   const stats = fs.statSync(target, { throwIfNoEntry: false })
   if (stats?.isFile() === false) {
-    throw new ProfileError(`${target} is ${kindOf(stats)}, where the aliyun CLI keeps its profiles in a regular file: remove or rename it`)
+    throw new ProfileError(
+      `${target} is ${kindOf(stats)}, where the aliyun CLI keeps its profiles in a regular file: remove or rename it`,
+    )
   }
   return { target, exists: stats !== undefined }
 }
@@ -89,7 +98,9 @@ export function checkOwners(path: string): string[] {
       )
     }
     if (process.platform !== 'win32' && (stats.mode & 0o022) !== 0) {
-      warnings.push(`${place} may be written by other users, who could so change the credentials of jobs: chmod go-w it`)
+      warnings.push(
+        `${place} may be written by other users, who could so change the credentials of jobs: chmod go-w it`,
+      )
     }
   }
   return warnings
@@ -118,7 +129,9 @@ function readOnce(path: string): string | undefined {
   try {
     const size = fs.statSync(path).size
     if (size > LARGEST_FILE)
-      throw new ProfileError(`${path} is larger than ${LARGEST_FILE / 1024 / 1024} MiB: remove what does not belong in it`)
+      throw new ProfileError(
+        `${path} is larger than ${LARGEST_FILE / 1024 / 1024} MiB: remove what does not belong in it`,
+      )
     return fs.readFileSync(path, 'latin1')
   } catch (error) {
     if (systemErrorCode(error) === 'ENOENT') return undefined
@@ -126,10 +139,18 @@ function readOnce(path: string): string | undefined {
   }
 }
 
-function openStore(path: string, target: string, warnings: readonly string[], { assertHeld }: HeldLock, calls: WritingCalls): Store {
+function openStore(
+  path: string,
+  target: string,
+  warnings: readonly string[],
+  { assertHeld }: HeldLock,
+  calls: WritingCalls,
+): Store {
   const recordPath = recordPathOf(path)
   const write = async (file: string, text: string | undefined) => {
-    await explained(file, () => (text === undefined ? remove(file, assertHeld, calls) : replace(file, text, assertHeld, calls)))
+    await explained(file, () =>
+      text === undefined ? remove(file, assertHeld, calls) : replace(file, text, assertHeld, calls),
+    )
   }
   return {
     warnings,
@@ -154,7 +175,12 @@ function openStore(path: string, target: string, warnings: readonly string[], { 
 }
 
 /** Writes beside the file, synchronises, and renames over it. */
-async function replace(file: string, text: string, assertHeld: () => void, calls: WritingCalls): Promise<void> {
+async function replace(
+  file: string,
+  text: string,
+  assertHeld: () => void,
+  calls: WritingCalls,
+): Promise<void> {
   const existing = fs.statSync(file, { throwIfNoEntry: false })
   const temporary = `${file}.ci-${randomBytes(8).toString('hex')}.tmp`
   const handle = await calls.open(temporary, 'wx', 0o600)
@@ -172,7 +198,9 @@ async function replace(file: string, text: string, assertHeld: () => void, calls
   } catch (error) {
     await calls.unlink(temporary).catch(() => undefined)
     // Only a process that took our lock over removes our temporary file.
-    throw systemErrorCode(error) === 'ENOENT' ? new LockLost("the temporary file was taken for a killed writer's") : error
+    throw systemErrorCode(error) === 'ENOENT'
+      ? new LockLostError("the temporary file was taken for a killed writer's")
+      : error
   }
   await syncFolder(dirname(file))
 }
@@ -207,7 +235,8 @@ function tidy(path: string, target: string): void {
   for (const folder of new Set(files.map((file) => dirname(file)))) {
     for (const name of fs.readdirSync(folder)) {
       const stem = /^(.*)\.ci-[0-9a-f]{16}\.tmp$/s.exec(name)?.[1]
-      if (stem !== undefined && files.includes(join(folder, stem))) fs.rmSync(join(folder, name), { force: true })
+      if (stem !== undefined && files.includes(join(folder, stem)))
+        fs.rmSync(join(folder, name), { force: true })
     }
   }
 }
@@ -225,7 +254,9 @@ function followLinks(path: string): string {
     const stats = fs.lstatSync(target, { throwIfNoEntry: false })
     if (stats === undefined) {
       if (target !== path && !fs.existsSync(dirname(target))) {
-        throw new ProfileError(`${path} is a link to ${target}, whose folder does not exist: make the folder, or remove the link`)
+        throw new ProfileError(
+          `${path} is a link to ${target}, whose folder does not exist: make the folder, or remove the link`,
+        )
       }
       return target
     }
@@ -233,7 +264,9 @@ function followLinks(path: string): string {
     const link = fs.readlinkSync(target)
     target = isAbsolute(link) ? link : resolve(fs.realpathSync(dirname(target)), link)
   }
-  throw new ProfileError(`${path} is a symbolic link that leads back to itself: remove it, or make it lead to a file`)
+  throw new ProfileError(
+    `${path} is a symbolic link that leads back to itself: remove it, or make it lead to a file`,
+  )
 }
 
 function belongsToAnother({ uid }: Stats): boolean {

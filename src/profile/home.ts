@@ -1,16 +1,23 @@
 import { posix, win32 } from 'node:path'
-import { ProfileError } from './error.js'
+import { ProfileError } from './profile-error.js'
 
 /**
  * Path of the file that the aliyun CLI reads, by its own rule: below HOME, or on Windows below HOMEDRIVE and HOMEPATH together, then
  * USERPROFILE. Throws ProfileError where there is no home, or one that depends on the working directory.
  */
-export function configFileOf(env: Readonly<Record<string, string | undefined>>, platform: NodeJS.Platform): string {
+export function configFileOf(
+  env: Readonly<Record<string, string | undefined>>,
+  platform: NodeJS.Platform,
+): string {
   const windows = platform === 'win32'
   const [rule, home] = windows
-    ? ['HOMEDRIVE with HOMEPATH, or USERPROFILE,', `${env.HOMEDRIVE ?? ''}${env.HOMEPATH ?? ''}` || (env.USERPROFILE ?? '')]
+    ? [
+        'HOMEDRIVE with HOMEPATH, or USERPROFILE,',
+        `${env.HOMEDRIVE ?? ''}${env.HOMEPATH ?? ''}` || (env.USERPROFILE ?? ''),
+      ]
     : ['HOME', env.HOME ?? '']
-  if (home === '') throw new ProfileError(`no home directory for the aliyun CLI's profile: set ${rule} to an absolute path`)
+  if (home === '')
+    throw new ProfileError(`no home directory for the aliyun CLI's profile: set ${rule} to an absolute path`)
   const paths = windows ? win32 : posix
   if (!paths.isAbsolute(home)) {
     throw new ProfileError(

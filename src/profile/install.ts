@@ -2,10 +2,19 @@ import fs from 'node:fs'
 import { dirname } from 'node:path'
 import type { StsProfile } from './config-edit.js'
 import { parseConfig, refusalError } from './config-text.js'
-import { ProfileError } from './error.js'
-import { checkOwners, explained, locate, readText, recordPathOf, withStore, type Store, type WritingCalls } from './folder.js'
+import { ProfileError } from './profile-error.js'
+import {
+  checkOwners,
+  explained,
+  locate,
+  readText,
+  recordPathOf,
+  withStore,
+  type Store,
+  type WritingCalls,
+} from './folder.js'
 import { install, takeBack, type Home } from './layers.js'
-import { EMPTY_RECORD, formatRecord, parseRecord, type Layer, type ProfileRecord } from './record.js'
+import { EMPTY_UNDO_LOG, formatUndoLog, parseUndoLog, type Layer, type UndoLog } from './undo-log.js'
 
 export interface ProfileInstallation {
   /** config.json's path, as `configFileOf` gives it. */
@@ -42,7 +51,8 @@ export async function checkProfile({ path }: { readonly path: string }): Promise
   await explained(path, async () => {
     const { target, exists } = locate(path)
     checkOwners(path)
-    for (const folder of new Set([dirname(path), dirname(target)])) await explained(folder, () => checkWritable(folder))
+    for (const folder of new Set([dirname(path), dirname(target)]))
+      await explained(folder, () => checkWritable(folder))
     const text = exists ? await explained(target, () => readText(target)) : undefined
     if (text !== undefined) requireServed(text, target)
   })
@@ -77,7 +87,7 @@ export async function installInto(store: Store, request: ProfileInstallation): P
     warnings.push(
       `${recordPathOf(path)} could not be read and was set aside as ${aside}: it may hold a profile that an earlier job covered`,
     )
-    record = EMPTY_RECORD
+    record = EMPTY_UNDO_LOG
   }
   const found: Home = { text, record }
   // The run's own layer is there where it lost the lock half-way and begins again.
@@ -109,12 +119,20 @@ export async function installInto(store: Store, request: ProfileInstallation): P
  * next takes them back once more, before anything else, which changes nothing that has been done. Without the record that comes last, an entry
  * would be left that nobody knows; without the one that comes first, others might build on a run that the record does not know to be gone.
  */
-export async function finish(store: Store, path: string, found: Home, isOver: (layer: Layer) => boolean): Promise<Home> {
+export async function finish(
+  store: Store,
+  path: string,
+  found: Home,
+  isOver: (layer: Layer) => boolean,
+): Promise<Home> {
   const isEnded = (layer: Layer) => layer.ended || isOver(layer)
   const next = takeBack(found, path, isEnded)
   let recorded = found.record
   if (next.text !== found.text) {
-    const marked = { ...found.record, layers: found.record.layers.map((layer) => ({ ...layer, ended: isEnded(layer) })) }
+    const marked = {
+      ...found.record,
+      layers: found.record.layers.map((layer) => ({ ...layer, ended: isEnded(layer) })),
+    }
     try {
       await writeRecord(store, recorded, marked)
       recorded = marked
@@ -129,9 +147,9 @@ export async function finish(store: Store, path: string, found: Home, isOver: (l
 }
 
 /** The record, and undefined where it is damaged. */
-export async function readRecord(store: Store): Promise<ProfileRecord | undefined> {
+export async function readRecord(store: Store): Promise<UndoLog | undefined> {
   const text = await store.readRecord()
-  return text === undefined ? EMPTY_RECORD : parseRecord(Buffer.from(text, 'latin1').toString())
+  return text === undefined ? EMPTY_UNDO_LOG : parseUndoLog(Buffer.from(text, 'latin1').toString())
 }
 
 /** Whether the run's session is over and nobody can miss its profile. */
@@ -139,9 +157,12 @@ export function isOver({ expiration }: Layer, now: Date): boolean {
   return expiration.getTime() + GRACE < now.getTime()
 }
 
-async function writeRecord(store: Store, from: ProfileRecord, to: ProfileRecord): Promise<void> {
-  const [before, after] = [from, to].map((record) => (record.layers.length === 0 ? undefined : formatRecord(record)))
-  if (before !== after) await store.writeRecord(after === undefined ? undefined : Buffer.from(after).toString('latin1'))
+async function writeRecord(store: Store, from: UndoLog, to: UndoLog): Promise<void> {
+  const [before, after] = [from, to].map((record) =>
+    record.layers.length === 0 ? undefined : formatUndoLog(record),
+  )
+  if (before !== after)
+    await store.writeRecord(after === undefined ? undefined : Buffer.from(after).toString('latin1'))
 }
 
 /** Throws unless the CLI would accept the file; gives the profile that it would use. */

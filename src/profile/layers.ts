@@ -1,4 +1,13 @@
-import { addProfiles, appendEntry, newFile, removeEntry, replaceEntry, setCurrent, splice, type StsProfile } from './config-edit.js'
+import {
+  addProfiles,
+  appendEntry,
+  newFile,
+  removeEntry,
+  replaceEntry,
+  setCurrent,
+  splice,
+  type StsProfile,
+} from './config-edit.js'
 import {
   decodeString,
   DEFAULT_NAME,
@@ -11,12 +20,12 @@ import {
   type ConfigText,
   type Entry,
 } from './config-text.js'
-import { fingerprint, type Layer, type ProfileRecord } from './record.js'
+import { fingerprint, type Layer, type UndoLog } from './undo-log.js'
 
 /** config.json and the record beside it, as they are or as they shall be. The text is undefined where there is no file. */
 export interface Home {
   readonly text: string | undefined
-  readonly record: ProfileRecord
+  readonly record: UndoLog
 }
 
 export interface Installation {
@@ -29,7 +38,11 @@ export interface Installation {
 }
 
 /** Writes the profile over what is there. `path` is for the error that a file gives which the CLI would refuse. */
-export function install(home: Home, path: string, { id, profile, setCurrent: setsCurrent, cleanup, expiration }: Installation): Home {
+export function install(
+  home: Home,
+  path: string,
+  { id, profile, setCurrent: setsCurrent, cleanup, expiration }: Installation,
+): Home {
   const name = wellFormed(profile.name)
   const config = home.text === undefined ? undefined : parseConfig(home.text, path)
   if (config?.refusal !== undefined) throw refusalError(config.text, path, config.refusal)
@@ -46,20 +59,29 @@ export function install(home: Home, path: string, { id, profile, setCurrent: set
     expiration,
     seen: false,
     ended: false,
-    covered: covered === undefined || config === undefined ? undefined : config.text.slice(covered.start, covered.end),
+    covered:
+      covered === undefined || config === undefined
+        ? undefined
+        : config.text.slice(covered.start, covered.end),
     moved: moves ? { from: currentToken(config) } : undefined,
   }
-  const record: ProfileRecord = cleanup
+  const record: UndoLog = cleanup
     ? { made: makes ? { before: home.text } : made, layers: [...layers, layer] }
     : {
         made: makes ? undefined : made,
-        layers: layers.map((other) => (other.profile === name && other.keys === keys ? disown(other) : other)),
+        layers: layers.map((other) =>
+          other.profile === name && other.keys === keys ? disown(other) : other,
+        ),
       }
 
   if (config === undefined) return { text: newFile(profile), record }
   if (makes) return { text: addProfiles(config, profile), record }
   const text = covered === undefined ? appendEntry(config, profile) : replaceEntry(config, covered, profile)
-  return { text: moves && config.currentName !== name ? setCurrent(parseConfig(text, path), encodeString(name)) : text, record }
+  return {
+    text:
+      moves && config.currentName !== name ? setCurrent(parseConfig(text, path), encodeString(name)) : text,
+    record,
+  }
 }
 
 /** The layer of a run whose very keys another run has now written for good. */
@@ -87,7 +109,9 @@ export function takeBack(home: Home, path: string, isOver: (layer: Layer) => boo
 /** Forgets a run that was killed before it wrote, which only the last one can be: the next one to come sees whether its entry is there. */
 function withoutUnwritten({ text, record: { made, layers } }: Home, path: string): Home {
   const config = text === undefined ? undefined : parseConfig(text, path)
-  const written = layers.filter((layer) => layer.seen || ownerOf(layers, layer.profile, keysInFile(config, layer.profile)) === layer)
+  const written = layers.filter(
+    (layer) => layer.seen || ownerOf(layers, layer.profile, keysInFile(config, layer.profile)) === layer,
+  )
   return { text, record: { made, layers: written.map((layer) => ({ ...layer, seen: true })) } }
 }
 
@@ -99,16 +123,24 @@ function takeBackOne({ text, record: { made, layers } }: Home, path: string, id:
     if (position < index) return [other]
     if (position === index) return []
     const below = layers.slice(0, position)
-    const coversOurs = other.covered !== undefined && ownerOf(below, other.profile, keysOf(other.covered)) === layer
+    const coversOurs =
+      other.covered !== undefined && ownerOf(below, other.profile, keysOf(other.covered)) === layer
     const movedOurs = other.moved !== undefined && moverTo(below, nameIn(other.moved.from)) === layer
-    return [{ ...other, covered: coversOurs ? layer.covered : other.covered, moved: movedOurs ? layer.moved : other.moved }]
+    return [
+      {
+        ...other,
+        covered: coversOurs ? layer.covered : other.covered,
+        moved: movedOurs ? layer.moved : other.moved,
+      },
+    ]
   })
-  const record: ProfileRecord = { made, layers: remaining }
+  const record: UndoLog = { made, layers: remaining }
   if (text === undefined) return { text, record }
 
   const config = parseConfig(text, path)
   const entry = entryNamed(config, layer.profile)
-  const ownsEntry = entry !== undefined && ownerOf(layers, layer.profile, keysInFile(config, layer.profile)) === layer
+  const ownsEntry =
+    entry !== undefined && ownerOf(layers, layer.profile, keysInFile(config, layer.profile)) === layer
   const ownsCurrent = config.entries.length > 0 && moverTo(layers, config.currentName) === layer
   if (!ownsEntry && !ownsCurrent) return { text, record }
   const isLast = ownsEntry && layer.covered === undefined && config.entries.length === 1
@@ -116,9 +148,13 @@ function takeBackOne({ text, record: { made, layers } }: Home, path: string, id:
     return { text: made.before, record: { made: undefined, layers: remaining } }
   }
   let edited = text
-  if (ownsEntry) edited = layer.covered === undefined ? removeEntry(config, entry) : splice(text, entry, layer.covered)
+  if (ownsEntry)
+    edited = layer.covered === undefined ? removeEntry(config, entry) : splice(text, entry, layer.covered)
   const token = ownsCurrent && layer.moved !== undefined ? layer.moved.from : currentToken(config)
-  return { text: settleCurrent(parseConfig(edited, path), isLast ? encodeString(DEFAULT_NAME) : token, remaining), record }
+  return {
+    text: settleCurrent(parseConfig(edited, path), isLast ? encodeString(DEFAULT_NAME) : token, remaining),
+    record,
+  }
 }
 
 /**
@@ -162,14 +198,18 @@ function moverTo(layers: readonly Layer[], name: string): Layer | undefined {
 
 function keysInFile(config: ConfigText | undefined, name: string): string | undefined {
   const entry = config === undefined ? undefined : entryNamed(config, name)
-  return entry === undefined || config === undefined ? undefined : keysOf(config.text.slice(entry.start, entry.end))
+  return entry === undefined || config === undefined
+    ? undefined
+    : keysOf(config.text.slice(entry.start, entry.end))
 }
 
 function keysOf(entryText: string): string | undefined {
   const fields = fieldsOf(entryText, { start: 0, end: entryText.length, name: '' })
   const accessKeyId = fields.get('access_key_id')
   const accessKeySecret = fields.get('access_key_secret')
-  return accessKeyId === undefined || accessKeySecret === undefined ? undefined : fingerprint({ accessKeyId, accessKeySecret })
+  return accessKeyId === undefined || accessKeySecret === undefined
+    ? undefined
+    : fingerprint({ accessKeyId, accessKeySecret })
 }
 
 /** The CLI takes the first of several profiles of one name. */
@@ -178,7 +218,9 @@ function entryNamed(config: ConfigText, name: string): Entry | undefined {
 }
 
 function currentToken(config: ConfigText | undefined): string | undefined {
-  return config?.current === undefined ? undefined : config.text.slice(config.current.start, config.current.end)
+  return config?.current === undefined
+    ? undefined
+    : config.text.slice(config.current.start, config.current.end)
 }
 
 function nameIn(token: string | undefined): string {

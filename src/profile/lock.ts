@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import fs from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { ProfileError, explainSystemError, systemErrorCode } from './error.js'
+import { ProfileError, explainSystemError, systemErrorCode } from './profile-error.js'
 import { giveToOwner } from './owner.js'
 
 /** A lock that was held for this long without a sign of life belongs to a killed process. Milliseconds. */
@@ -12,12 +12,12 @@ export const STALE_AFTER = 10_000
 export const WAIT_AT_MOST = 30_000
 
 /** Thrown inside `withLock`'s work where another process has taken the lock over. The work is then done again from the start. */
-export class LockLost extends Error {
-  override readonly name = 'LockLost'
+export class LockLostError extends Error {
+  override readonly name = 'LockLostError'
 }
 
 export interface HeldLock {
-  /** Throws LockLost where the lock is no longer ours: to be called right before each write. */
+  /** Throws LockLostError where the lock is no longer ours: to be called right before each write. */
   readonly assertHeld: () => void
 }
 
@@ -27,7 +27,11 @@ export interface HeldLock {
  * does that was suspended for longer than STALE_AFTER, is done again, so it must bear repetition. Throws ProfileError where the lock is not
  * to be had in time.
  */
-export async function withLock<T>(path: string, work: (lock: HeldLock) => Promise<T>, waitAtMost = WAIT_AT_MOST): Promise<T> {
+export async function withLock<T>(
+  path: string,
+  work: (lock: HeldLock) => Promise<T>,
+  waitAtMost = WAIT_AT_MOST,
+): Promise<T> {
   const deadline = Date.now() + waitAtMost
   for (;;) {
     const held = await acquire(path, deadline)
@@ -37,7 +41,8 @@ export async function withLock<T>(path: string, work: (lock: HeldLock) => Promis
       held.assertHeld()
       return result
     } catch (error) {
-      if (!(error instanceof LockLost) || Date.now() > deadline) throw error instanceof LockLost ? lockedError(path) : error
+      if (!(error instanceof LockLostError) || Date.now() > deadline)
+        throw error instanceof LockLostError ? lockedError(path) : error
     } finally {
       await held.release()
     }
@@ -64,7 +69,7 @@ async function acquire(path: string, deadline: number): Promise<Acquired> {
       })
       return {
         assertHeld: () => {
-          if (!signed.isOurs()) throw new LockLost('the lock was taken over')
+          if (!signed.isOurs()) throw new LockLostError('the lock was taken over')
         },
         release: async () => {
           // A lock that was lost, or that the system does not let go, must not undo work that is done: it goes stale.
@@ -74,7 +79,8 @@ async function acquire(path: string, deadline: number): Promise<Acquired> {
       }
     } catch (error) {
       const code = systemErrorCode(error) ?? (error as { readonly code?: unknown }).code
-      if (code !== 'ELOCKED' && code !== 'EEXIST' && code !== 'ENOTEMPTY') throw explainSystemError(error, path) ?? error
+      if (code !== 'ELOCKED' && code !== 'EEXIST' && code !== 'ENOTEMPTY')
+        throw explainSystemError(error, path) ?? error
     }
     if (Date.now() > deadline) throw lockedError(path)
     await pause(10 + Math.random() * 40)
@@ -82,7 +88,9 @@ async function acquire(path: string, deadline: number): Promise<Acquired> {
 }
 
 function lockedError(path: string): ProfileError {
-  return new ProfileError(`${path}: other jobs have held this lock all the time; if no job is running on this home, remove it`)
+  return new ProfileError(
+    `${path}: other jobs have held this lock all the time; if no job is running on this home, remove it`,
+  )
 }
 
 /**

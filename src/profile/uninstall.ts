@@ -1,4 +1,4 @@
-import { ProfileError } from './error.js'
+import { ProfileError } from './profile-error.js'
 import { hasTraces, recordPathOf, withStore, type Store, type WritingCalls } from './folder.js'
 import { finish, isOver, readRecord } from './install.js'
 
@@ -28,7 +28,10 @@ export async function uninstallProfile(run: ProfileRun, calls?: WritingCalls): P
     if (!hasTraces(path)) return { notes: [NOTHING], warnings: [] }
     return await withStore(path, (store) => uninstallFrom(store, run), calls)
   } catch (error) {
-    const reason = error instanceof ProfileError ? error.message : `${path}: ${error instanceof Error ? error.name : 'an unknown failure'}`
+    const reason =
+      error instanceof ProfileError
+        ? error.message
+        : `${path}: ${error instanceof Error ? error.name : 'an unknown failure'}`
     return { notes: [], warnings: [`the aliyun CLI's profile could not be taken back: ${reason}`] }
   }
 }
@@ -39,7 +42,9 @@ export async function uninstallFrom(store: Store, { path, id, now }: ProfileRun)
   if (record === undefined) {
     return {
       notes: [],
-      warnings: [`the aliyun CLI's profile could not be taken back: ${recordPathOf(path)} cannot be read; see to ${path} by hand`],
+      warnings: [
+        `the aliyun CLI's profile could not be taken back: ${recordPathOf(path)} cannot be read; see to ${path} by hand`,
+      ],
     }
   }
   const found = { text: await store.readConfig(), record }

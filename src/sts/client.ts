@@ -1,21 +1,24 @@
 /** STS's three calls as this step needs them: a request in, a checked answer or a StsError out. Knows nothing of roles' order, inputs or the runner. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { AccessKey, TemporaryKey } from '../credentials.js'
-import { jsonObject } from '../json.js'
-import { withoutSecrets } from '../secrets.js'
+import type { AccessKey, TemporaryKey } from '../identity/credentials.js'
+import { jsonObject } from '../net/json.js'
+import { withoutSecrets } from '../secrecy/redact.js'
+import { connectAhead, send, TransportError, type HttpAnswer, type HttpRequest } from '../net/request.js'
 import {
-  connectAhead,
-  persist,
+  withRetries,
   retryAfterMs,
-  send,
-  TransportError,
-  verdictOf,
-  type HttpAnswer,
-  type HttpRequest,
-  type Patience,
-  type Verdict,
-} from '../transport.js'
-import { EXPIRED_OIDC_TOKEN, isPassing, ISSUER_CONFIGURATION_BROKEN, StsError, type AccessDeniedDetail, type StsCall } from './errors.js'
+  decideOnNetworkFailure,
+  type RetryPolicy,
+  type RetryDecision,
+} from '../net/retry.js'
+import {
+  EXPIRED_OIDC_TOKEN,
+  isTransientError,
+  ISSUER_CONFIGURATION_BROKEN,
+  StsError,
+  type AccessDeniedDetail,
+  type StsCall,
+} from './sts-error.js'
 import type { StsSdk } from './sdk.js'
 
 /** What both ways of assuming a role take. */
@@ -52,14 +55,17 @@ export interface CallerIdentity {
 }
 
 export interface StsClient {
-  /** @throws StsError, TransportError, GaveUp */
+  /** @throws StsError, TransportError, RetriesExhaustedError */
   readonly assumeRole: (caller: AccessKey, request: AssumeRoleRequest) => Promise<AssumedRole>
   /**
    * @param oidcToken gives the token, and a newly minted one where `fresh` is true
-   * @throws StsError, TransportError, GaveUp, and whatever `oidcToken` throws
+   * @throws StsError, TransportError, RetriesExhaustedError, and whatever `oidcToken` throws
    */
-  readonly assumeRoleWithOidc: (oidcToken: (fresh: boolean) => Promise<string>, request: AssumeRoleWithOidcRequest) => Promise<AssumedRole>
-  /** @throws StsError, TransportError, GaveUp */
+  readonly assumeRoleWithOidc: (
+    oidcToken: (fresh: boolean) => Promise<string>,
+    request: AssumeRoleWithOidcRequest,
+  ) => Promise<AssumedRole>
+  /** @throws StsError, TransportError, RetriesExhaustedError */
   readonly getCallerIdentity: (caller: AccessKey) => Promise<CallerIdentity>
 }
 
@@ -67,7 +73,7 @@ export interface StsClient {
  * @param endpoint the https URL of an STS host (http for a stand-in on loopback)
  * @param mask told each secret of an answer before anything else is done with it
  */
-export function stsClient(endpoint: URL, patience: Patience, mask: (secret: string) => void): StsClient {
+export function stsClient(endpoint: URL, policy: RetryPolicy, mask: (secret: string) => void): StsClient {
   // The connection comes about while the SDK is read and compiled, or while the issuer is asked. What fails ahead fails again where it is needed.
   let loading: ReturnType<typeof load> | undefined
   const load = async () => {
@@ -81,18 +87,29 @@ export function stsClient(endpoint: URL, patience: Patience, mask: (secret: stri
   const deliver =
     (call: StsCall, secrets: readonly (string | undefined)[]) =>
     async (request: HttpRequest): Promise<Readonly<Record<string, unknown>>> =>
-      interpret(call, await send(request, { deadline: patience.deadline }), endpoint.host, secrets)
+      interpret(call, await send(request, { deadline: policy.deadline }), endpoint.host, secrets)
 
-  const signed = async <T>(call: StsCall, caller: AccessKey, use: (sdk: StsSdk) => Promise<T>): Promise<T> => {
-    const sdk = new (await loadSdk()).StsSdk(endpoint, caller, deliver(call, Object.values(caller) as (string | undefined)[]))
-    return persist(call, async () => use(sdk), judge, patience)
+  const signed = async <T>(
+    call: StsCall,
+    caller: AccessKey,
+    use: (sdk: StsSdk) => Promise<T>,
+  ): Promise<T> => {
+    const sdk = new (await loadSdk()).StsSdk(
+      endpoint,
+      caller,
+      deliver(call, Object.values(caller) as (string | undefined)[]),
+    )
+    return withRetries(call, async () => use(sdk), judge, policy)
   }
 
   return {
     assumeRole: async (caller, request) => {
       const { AssumeRoleRequest, RuntimeOptions } = await loadSdk()
       return signed('AssumeRole', caller, async (sdk) => {
-        const { body } = await sdk.assumeRoleWithOptions(new AssumeRoleRequest({ ...request }), new RuntimeOptions({}))
+        const { body } = await sdk.assumeRoleWithOptions(
+          new AssumeRoleRequest({ ...request }),
+          new RuntimeOptions({}),
+        )
         return assumedRole('AssumeRole', body, endpoint.host, mask)
       })
     },
@@ -116,7 +133,7 @@ export function stsClient(endpoint: URL, patience: Patience, mask: (secret: stri
         )
         return assumedRole(call, body, endpoint.host, mask)
       }
-      return persist(
+      return withRetries(
         call,
         attempt,
         (failure) => {
@@ -129,7 +146,7 @@ export function stsClient(endpoint: URL, patience: Patience, mask: (secret: stri
           }
           return judge(failure)
         },
-        patience,
+        policy,
       )
     },
 
@@ -146,9 +163,10 @@ export function stsClient(endpoint: URL, patience: Patience, mask: (secret: stri
 }
 
 /** Whether another attempt may help. */
-function judge(failure: unknown): Verdict {
-  if (failure instanceof StsError) return isPassing(failure) ? { retryAfterMs: failure.retryAfterMs } : 'final'
-  return verdictOf(failure)
+function judge(failure: unknown): RetryDecision {
+  if (failure instanceof StsError)
+    return isTransientError(failure) ? { retryAfterMs: failure.retryAfterMs } : 'final'
+  return decideOnNetworkFailure(failure)
 }
 
 /** What an answer of STS says: its JSON object, a StsError, or a TransportError where it is not an answer of STS at all. */
@@ -167,9 +185,15 @@ function interpret(
   const object = jsonObject(answer.body)
   const code = text(object?.Code)
   if (object !== undefined && code !== undefined) throw stsError(call, code, object, answer, host, secrets)
-  if (status === 429 || status >= 500) throw new TransportError('status', host, `${call}: status ${status}`, wait)
+  if (status === 429 || status >= 500)
+    throw new TransportError('status', host, `${call}: status ${status}`, wait)
   if (object === undefined || status >= 400) {
-    throw new TransportError('nonsense', host, `${call}: status ${status} with a body that is not STS's JSON`, wait)
+    throw new TransportError(
+      'nonsense',
+      host,
+      `${call}: status ${status} with a body that is not STS's JSON`,
+      wait,
+    )
   }
   return object
 }
@@ -203,11 +227,17 @@ function stsError(
 
 /** SignatureDoesNotMatch quotes the string that the server signed, with the whole request in it. */
 function withoutStringToSign(message: string): string {
-  return message.replace(/\b(server|client)?\s*(string to sign|stringtosign|canonical\s*request)\b.*$/is, '[string to sign left out]')
+  return message.replace(
+    /\b(server|client)?\s*(string to sign|stringtosign|canonical\s*request)\b.*$/is,
+    '[string to sign left out]',
+  )
 }
 
 /** An object, or the JSON text of one. */
-function accessDeniedDetail(value: unknown, clean: (value: unknown) => string | undefined): AccessDeniedDetail | undefined {
+function accessDeniedDetail(
+  value: unknown,
+  clean: (value: unknown) => string | undefined,
+): AccessDeniedDetail | undefined {
   const object = typeof value === 'string' ? jsonObject(value) : jsonObject(JSON.stringify(value ?? null))
   if (object === undefined) return undefined
   return {
@@ -232,7 +262,12 @@ interface AssumeRoleBody {
 }
 
 /** The SDK's types promise every field; the wire does not. */
-function assumedRole(call: StsCall, body: AssumeRoleBody | undefined, host: string, mask: (secret: string) => void): AssumedRole {
+function assumedRole(
+  call: StsCall,
+  body: AssumeRoleBody | undefined,
+  host: string,
+  mask: (secret: string) => void,
+): AssumedRole {
   const { accessKeyId, accessKeySecret, securityToken, expiration } = body?.credentials ?? {}
   const fields = [accessKeyId, accessKeySecret, securityToken].map(text)
   for (const secret of fields) if (secret !== undefined) mask(secret)

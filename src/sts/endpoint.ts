@@ -42,6 +42,7 @@ const GLOBAL_REGIONS: ReadonlySet<string> = new Set([
 
 /** The https URL of STS for a region, or of the global host where no region is given. */
 export function endpointOf(region: string | undefined): URL {
-  const host = region === undefined || GLOBAL_REGIONS.has(region) ? GLOBAL_ENDPOINT : `sts.${region}.aliyuncs.com`
+  const host =
+    region === undefined || GLOBAL_REGIONS.has(region) ? GLOBAL_ENDPOINT : `sts.${region}.aliyuncs.com`
   return new URL(`https://${host}`)
 }

@@ -10,8 +10,8 @@ import { createHash, randomBytes } from 'node:crypto'
 import openApi from '@alicloud/openapi-core'
 import stsSdk from '@alicloud/sts20150401'
 import { Request, RuntimeOptions } from '@darabonba/typescript'
-import type { AccessKey } from '../credentials.js'
-import type { HttpRequest } from '../transport.js'
+import type { AccessKey } from '../identity/credentials.js'
+import type { HttpRequest } from '../net/request.js'
 
 const { AssumeRoleRequest, AssumeRoleWithOIDCRequest } = stsSdk
 export { AssumeRoleRequest, AssumeRoleWithOIDCRequest, RuntimeOptions }
@@ -72,7 +72,9 @@ export class StsSdk extends stsSdk.default {
     )
     const url = new URL(this.#url)
     url.search = new URLSearchParams(signed.query).toString()
-    return { body: await this.#deliver({ method: 'POST', url, headers: { ...signed.headers, authorization } }) }
+    return {
+      body: await this.#deliver({ method: 'POST', url, headers: { ...signed.headers, authorization } }),
+    }
   }
 
   /** An anonymous call. All parameters travel in the body: the OIDC token is among them, and URLs end up in logs of proxies and servers. */
@@ -103,7 +105,11 @@ export class StsSdk extends stsSdk.default {
   }
 }
 
-function commonHeaders(url: URL, action: string | undefined, version: string | undefined): Record<string, string> {
+function commonHeaders(
+  url: URL,
+  action: string | undefined,
+  version: string | undefined,
+): Record<string, string> {
   return {
     host: url.host,
     'x-acs-action': action ?? '',

@@ -7,8 +7,12 @@ const { default: Credential } = require('@serverless-devs/credential')
 const logger = { debug() {}, info() {}, warn() {}, error() {} }
 
 try {
-  const { credential } = await new Credential({ logger }).get(process.env.SERVERLESS_DEVS_ACCESS ?? 'any-name')
-  console.log(JSON.stringify({ credential, version: require('@serverless-devs/credential/package.json').version }))
+  const { credential } = await new Credential({ logger }).get(
+    process.env.SERVERLESS_DEVS_ACCESS ?? 'any-name',
+  )
+  console.log(
+    JSON.stringify({ credential, version: require('@serverless-devs/credential/package.json').version }),
+  )
 } catch (error) {
   console.error(error.message)
   process.exitCode = 1

@@ -7,9 +7,15 @@ const { default: Client } = require(process.argv[2])
 const { $OpenApiUtil } = require('@alicloud/openapi-core')
 
 try {
-  const config = new $OpenApiUtil.Config({ credential: new Credential(), endpoint: process.env.STS_ENDPOINT, protocol: 'https' })
+  const config = new $OpenApiUtil.Config({
+    credential: new Credential(),
+    endpoint: process.env.STS_ENDPOINT,
+    protocol: 'https',
+  })
   const { body } = await new Client(config).getCallerIdentity()
-  console.log(JSON.stringify({ arn: body.arn, version: require('@alicloud/credentials/package.json').version }))
+  console.log(
+    JSON.stringify({ arn: body.arn, version: require('@alicloud/credentials/package.json').version }),
+  )
 } catch (error) {
   console.error(error.message)
   process.exitCode = 1

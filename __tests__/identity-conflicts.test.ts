@@ -1,0 +1,262 @@
+import { describe, expect, test } from '@jest/globals'
+import type { CurrentProfile } from '../src/profile/config-file.js'
+import { findIdentityConflicts, type HandedOn } from '../src/handover/identity-conflicts.js'
+
+const VARIABLES: HandedOn = { variables: true, targets: [], profile: undefined, region: 'cn-hangzhou' }
+const PROFILE: HandedOn = { variables: false, targets: [], profile: 'ci', region: 'cn-hangzhou' }
+const BOTH: HandedOn = { ...VARIABLES, profile: 'ci' }
+const EVERY_WAY = [VARIABLES, PROFILE, BOTH]
+
+const STALE: CurrentProfile = {
+  name: 'default',
+  mode: 'AK',
+  accessKeyId: 'LTAIx',
+  regionId: 'cn-hangzhou',
+  authenticates: true,
+}
+const HARMLESS: CurrentProfile = {
+  name: 'default',
+  mode: '',
+  accessKeyId: undefined,
+  regionId: 'cn-hangzhou',
+  authenticates: false,
+}
+
+test('a plain machine has none', () => {
+  for (const handedOn of EVERY_WAY) {
+    expect(findIdentityConflicts({}, handedOn, undefined)).toEqual([])
+    expect(
+      findIdentityConflicts(
+        { ALIBABA_CLOUD_PROFILE: '', OSS_ACCESS_KEY_ID: '', SECURITY_TOKEN: '', PATH: '/bin' },
+        handedOn,
+        HARMLESS,
+      ),
+    ).toEqual([])
+  }
+})
+
+test('a step that hands on neither variables nor a profile has nobody to mislead', () => {
+  const env = { ALIBABA_CLOUD_ROLE_ARN: 'x', OSS_ACCESS_KEY_ID: 'x', ALIBABA_CLOUD_PROFILE: 'x' }
+  expect(findIdentityConflicts(env, { ...VARIABLES, variables: false }, STALE)).toEqual([])
+})
+
+describe("the CLI's current profile", () => {
+  test('beats the variables where it has an identity of its own', () => {
+    expect(findIdentityConflicts({}, VARIABLES, STALE)).toEqual([
+      expect.stringMatching(
+        /^The aliyun CLI's current profile "default" \(mode AK\) comes before .*Write this step's own profile/,
+      ),
+    ])
+    expect(findIdentityConflicts({}, VARIABLES, { ...STALE, mode: '' })).toEqual([
+      expect.stringContaining('(mode not given)'),
+    ])
+    expect(findIdentityConflicts({}, BOTH, STALE)).toEqual([])
+  })
+
+  test('counts where it has another region', () => {
+    expect(findIdentityConflicts({}, VARIABLES, { ...HARMLESS, regionId: 'eu-central-1' })).toEqual([
+      expect.stringMatching(
+        /^The aliyun CLI's current profile "default" has the region eu-central-1, .* cn-hangzhou\. .*--region/,
+      ),
+    ])
+    expect(findIdentityConflicts({}, VARIABLES, { ...HARMLESS, regionId: undefined })).toEqual([])
+    expect(
+      findIdentityConflicts(
+        {},
+        { ...VARIABLES, region: undefined },
+        { ...HARMLESS, regionId: 'eu-central-1' },
+      ),
+    ).toEqual([])
+  })
+
+  test('is out of the picture with ALIBABA_CLOUD_IGNORE_PROFILE=TRUE, and with nothing else', () => {
+    const others = { ALIBABA_CLOUD_PROFILE: 'other' }
+    for (const current of [STALE, { ...HARMLESS, regionId: 'eu-central-1' }]) {
+      expect(
+        findIdentityConflicts({ ALIBABA_CLOUD_IGNORE_PROFILE: 'TRUE', ...others }, VARIABLES, current),
+      ).toEqual([])
+      for (const value of ['true', 'True', '1', 'yes', '', ' TRUE']) {
+        expect(
+          findIdentityConflicts({ ALIBABA_CLOUD_IGNORE_PROFILE: value }, VARIABLES, current),
+        ).toHaveLength(1)
+      }
+    }
+  })
+
+  test('ALIBABA_CLOUD_IGNORE_PROFILE=TRUE hides the profile that this step writes, where there is nothing else', () => {
+    const env = { ALIBABA_CLOUD_IGNORE_PROFILE: 'TRUE' }
+    expect(findIdentityConflicts(env, PROFILE, undefined)).toEqual([
+      expect.stringMatching(
+        /^ALIBABA_CLOUD_IGNORE_PROFILE=TRUE makes the aliyun CLI ignore the profile .*export its variables\.$/,
+      ),
+    ])
+    expect(findIdentityConflicts(env, BOTH, undefined)).toEqual([])
+  })
+})
+
+// What each program did with such a variable was measured with the program itself: see consumers/rivals.test.ts.
+describe.each([
+  ['ALIBABACLOUD_PROFILE', 'the aliyun CLI prefers', 'the aliyun CLI prefers'],
+  ['ALIBABA_CLOUD_PROFILE', 'the aliyun CLI prefers', 'the aliyun CLI, the SDKs and Terraform prefer'],
+  ['ALICLOUD_PROFILE', 'the aliyun CLI and Terraform prefer', 'the aliyun CLI and Terraform prefer'],
+])('%s', (name, besideVariables, alone) => {
+  const told = (programs: string) =>
+    expect.stringMatching(
+      new RegExp(
+        `^${name} names the profile "other", and ${programs} that .*Remove the variable .*\\(input profile\\)\\.$`,
+      ),
+    ) as unknown
+
+  test('names another profile', () => {
+    for (const handedOn of [VARIABLES, BOTH]) {
+      expect(findIdentityConflicts({ [name]: 'other' }, handedOn, undefined)).toEqual([told(besideVariables)])
+    }
+    expect(findIdentityConflicts({ [name]: 'other' }, PROFILE, undefined)).toEqual([told(alone)])
+    // What is named decides, not what is current.
+    expect(findIdentityConflicts({ [name]: 'other' }, VARIABLES, STALE)).toEqual([told(besideVariables)])
+  })
+
+  test("names this step's own", () => {
+    for (const handedOn of [PROFILE, BOTH])
+      expect(findIdentityConflicts({ [name]: 'ci' }, handedOn, undefined)).toEqual([])
+  })
+})
+
+test('of several variables each is told with the programs that go by it: the CLI goes by the first', () => {
+  const env = { ALICLOUD_PROFILE: 'c', ALIBABA_CLOUD_PROFILE: 'b', ALIBABACLOUD_PROFILE: 'a' }
+  expect(findIdentityConflicts(env, BOTH, undefined)).toEqual([
+    expect.stringMatching(/^ALIBABACLOUD_PROFILE names the profile "a", and the aliyun CLI prefers/),
+    expect.stringMatching(/^ALICLOUD_PROFILE names the profile "c", and Terraform prefers/),
+  ])
+  expect(findIdentityConflicts({ ...env, ALIBABACLOUD_PROFILE: 'ci' }, BOTH, undefined)).toEqual([
+    expect.stringMatching(/^ALICLOUD_PROFILE names the profile "c", and Terraform prefers/),
+  ])
+})
+
+describe('where only a profile is written', () => {
+  const alone: [string, string, RegExp][] = [
+    ['ALICLOUD_SECURITY_TOKEN', 'stale', /Terraform sends it/],
+    ['ALIBABA_CLOUD_CLI_PROFILE_DISABLED', 'True', /SDKs ignore the profile/],
+    ['ALIBABA_CLOUD_CONFIG_FILE', '/elsewhere', /SDK for Go/],
+    ['ALICLOUD_SHARED_CREDENTIALS_FILE', '/elsewhere', /Terraform/],
+    ['ALIBABA_CLOUD_CREDENTIALS_FILE', '/elsewhere', /Terraform/],
+  ]
+  test.each(alone)('%s', (name, value, rival) => {
+    expect(findIdentityConflicts({ [name]: value }, PROFILE, undefined)).toEqual([
+      expect.stringMatching(rival),
+    ])
+    expect(findIdentityConflicts({ [name]: value }, BOTH, undefined)).toEqual([])
+    expect(findIdentityConflicts({ [name]: '' }, PROFILE, undefined)).toEqual([])
+  })
+
+  test('the three variables of OIDC together', () => {
+    const env = {
+      ALIBABA_CLOUD_ROLE_ARN: 'r',
+      ALIBABA_CLOUD_OIDC_PROVIDER_ARN: 'p',
+      ALIBABA_CLOUD_OIDC_TOKEN_FILE: '/f',
+    }
+    expect(findIdentityConflicts(env, PROFILE, undefined)).toContainEqual(
+      expect.stringMatching(/SDKs assume that role by themselves/),
+    )
+    expect(
+      findIdentityConflicts({ ...env, ALIBABA_CLOUD_OIDC_TOKEN_FILE: '' }, PROFILE, undefined),
+    ).toHaveLength(1)
+  })
+})
+
+test('ALIBABA_CLOUD_PROFILE_MODE=Anonymous, where no profile says otherwise', () => {
+  const env = { ALIBABA_CLOUD_PROFILE_MODE: 'Anonymous' }
+  expect(findIdentityConflicts(env, VARIABLES, undefined)).toEqual([expect.stringMatching(/unsigned/)])
+  expect(findIdentityConflicts(env, BOTH, undefined)).toEqual([])
+})
+
+test.each(['ALIBABA_CLOUD_ROLE_ARN', 'ALICLOUD_ASSUME_ROLE_ARN'])(
+  '%s: Terraform assumes a role once more',
+  (name) => {
+    for (const handedOn of EVERY_WAY) {
+      expect(findIdentityConflicts({ [name]: 'acs:ram::1:role/x' }, handedOn, undefined)).toEqual([
+        `${name} names a role: Terraform assumes it once more, on top of this step's identity. Remove the variable from this job.`,
+      ])
+    }
+  },
+)
+
+test.each([
+  'ALIBABA_CLOUD_ACCESS_KEY_ID',
+  'ALIBABACLOUD_ACCESS_KEY_ID',
+  'ALICLOUD_ACCESS_KEY',
+  'ALICLOUD_ACCESS_KEY_ID',
+])('%s beats a profile, and is replaced where variables are exported', (name) => {
+  expect(findIdentityConflicts({ [name]: 'LTAIx' }, PROFILE, undefined)).toEqual([
+    expect.stringMatching(
+      new RegExp(`^${name} holds a key: SDKs and Terraform prefer .*export its variables\\.$`),
+    ),
+  ])
+  expect(findIdentityConflicts({ [name]: 'LTAIx' }, VARIABLES, undefined)).toEqual([])
+})
+
+describe('variables of single tools', () => {
+  test.each([
+    ['oss', ['OSS_ACCESS_KEY_ID'], /^OSS_ACCESS_KEY_ID: ossutil and the OSS SDKs will use/],
+    [
+      'oss',
+      ['OSS_ACCESS_KEY_SECRET', 'OSS_SESSION_TOKEN'],
+      /^OSS_ACCESS_KEY_SECRET, OSS_SESSION_TOKEN: ossutil and the OSS SDKs/,
+    ],
+    [
+      'packer',
+      ['SECURITY_TOKEN'],
+      /^SECURITY_TOKEN holds the token of an earlier identity, and Packer will use it/,
+    ],
+    [
+      'serverless-devs',
+      ['default_serverless_devs_key'],
+      /^default_serverless_devs_key holds an earlier key, and Serverless Devs will/,
+    ],
+  ] as const)('%s: %j', (target, names, rival) => {
+    const env = Object.fromEntries(names.map((name) => [name, 'x']))
+    for (const handedOn of EVERY_WAY) {
+      const found = findIdentityConflicts(env, handedOn, undefined)
+      expect(found).toEqual([expect.stringMatching(rival)])
+      expect(found[0]).toContain(
+        handedOn.variables
+          ? `Add ${target} to export-for, or`
+          : `Let this step export its variables, with ${target} in export-for, or`,
+      )
+    }
+    expect(findIdentityConflicts(env, { ...VARIABLES, targets: [target] }, undefined)).toEqual([])
+  })
+
+  test('OSS_REGION is no identity', () => {
+    expect(findIdentityConflicts({ OSS_REGION: 'eu-central-1' }, VARIABLES, undefined)).toEqual([])
+  })
+
+  test('Serverless Devs counts presence, and all three', () => {
+    const three = { AccountID: '', AccessKeyID: 'x', AccessKeySecret: '' }
+    for (const targets of [[], ['serverless-devs'] as const]) {
+      expect(findIdentityConflicts(three, { ...VARIABLES, targets }, undefined)).toEqual([
+        expect.stringMatching(
+          /^AccountID, AccessKeyID, AccessKeySecret: Serverless Devs prefers these .*Remove them from this job\.$/,
+        ),
+      ])
+    }
+    expect(findIdentityConflicts({ AccessKeyID: 'x', AccessKeySecret: 'x' }, VARIABLES, undefined)).toEqual(
+      [],
+    )
+  })
+})
+
+test('several rivals are told one by one, and none shows what a variable holds', () => {
+  const env = {
+    ALIBABA_CLOUD_ROLE_ARN: 'hidden',
+    OSS_ACCESS_KEY_SECRET: 'hidden',
+    SECURITY_TOKEN: 'hidden',
+    default_serverless_devs_key: 'hidden',
+    AccountID: 'hidden',
+    AccessKeyID: 'hidden',
+    AccessKeySecret: 'hidden',
+  }
+  const found = findIdentityConflicts(env, VARIABLES, { ...STALE, accessKeyId: 'hidden' })
+  expect(found).toHaveLength(6)
+  expect(found.join('\n')).not.toContain('hidden')
+})

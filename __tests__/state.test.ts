@@ -1,0 +1,64 @@
+import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { parseState, stateText, type StepState } from '../src/handover/state.js'
+
+const RECORD: StepState = {
+  cleanup: true,
+  variables: { ALIBABA_CLOUD_REGION: '', ALICLOUD_SECRET_KEY: 'former "value"\n' },
+  profile: { path: '/home/runner/.aliyun/config.json', name: 'ci', id: 'a-b' },
+}
+
+test('what is written can be read', () => {
+  const text = fc.string({ unit: 'binary' })
+  fc.assert(
+    fc.property(
+      fc.record({
+        cleanup: fc.boolean(),
+        variables: fc.dictionary(text, text),
+        profile: fc.option(fc.record({ path: text, name: text, id: text }), { nil: undefined }),
+      }),
+      (record) => {
+        const read = parseState(stateText(record))
+        expect(read).toEqual(record)
+        expect(Object.keys(read?.variables ?? {})).toEqual(Object.keys(record.variables))
+      },
+    ),
+  )
+})
+
+test('a profile is its path, its name and its ID, and nothing else', () => {
+  const more = { ...RECORD, profile: { ...RECORD.profile, secret: 'x' } } as StepState
+  expect(parseState(stateText(more))).toEqual(RECORD)
+})
+
+describe('a text that is not a record of this version', () => {
+  const changed = (change: object): string => JSON.stringify({ version: 1, ...RECORD, ...change })
+  test.each([
+    '',
+    'x',
+    'null',
+    '[]',
+    '{}',
+    '{"version":1}',
+    changed({}).slice(0, -1),
+    changed({ version: 2 }),
+    changed({ version: '1' }),
+    changed({ cleanup: 'true' }),
+    changed({ cleanup: undefined }),
+    changed({ variables: undefined }),
+    changed({ variables: null }),
+    changed({ variables: ['a'] }),
+    changed({ variables: { A: 1 } }),
+    changed({ profile: null }),
+    changed({ profile: 'ci' }),
+    changed({ profile: ['ci'] }),
+    changed({ profile: { path: '/x', name: 'ci' } }),
+    changed({ profile: { path: '/x', name: 'ci', id: 1 } }),
+  ])('%s', (text) => {
+    expect(parseState(text)).toBeUndefined()
+  })
+
+  test('such a text with nothing changed is one', () => {
+    expect(parseState(changed({}))).toEqual(RECORD)
+  })
+})
