@@ -133,7 +133,7 @@ describe.each(NODES)('on %s', (node) => {
       arn: `${LAST_ROLE}/${NAME}`,
       'credential-source': 'access-key',
     })
-    expect(main.log).toContain('Source:   the access key of the inputs, through 3 roles')
+    expect(main.log).toContain('Source:    the access key of the inputs, through 3 roles')
     expect(main.log).toContain('(in 120 minutes)')
   })
 

@@ -199,7 +199,7 @@ beforeAll(async () => {
       'credential-source': 'ecs-ram-role',
       'role-session-name': 'from-ecs',
     })
-    expect(log).toContain("Source:   the instance's RAM role")
+    expect(log).toContain("Source:    the instance's RAM role")
     expect(log).toContain('(in 60 minutes)')
     // The instance's own session is a link of the chain: masked, and handed on to nobody.
     expect(masks).toContain(sts[0]?.accessKeyId)

@@ -66,7 +66,7 @@ describe.each(NODES)('on %s', (node) => {
     expect([main.exitCode, main.errors, main.warnings]).toEqual([0, [], []])
     expect(calls()).toEqual([['AssumeRole', world.key.accessKeyId, 200]])
     expect(main.outputs.get('credential-source')).toBe('environment')
-    expect(main.log).toContain("Source:   the key in the job's environment")
+    expect(main.log).toContain("Source:    the key in the job's environment")
     expect(main.masks).toEqual(expect.arrayContaining(Object.values(world.key)))
     const [post] = await job.posts()
     expect(post?.env.get('ALIBABA_CLOUD_ACCESS_KEY_ID')).toBe(world.key.accessKeyId)

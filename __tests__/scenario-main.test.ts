@@ -1,4 +1,5 @@
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { hashOf } from '../src/handover/state.js'
 import { dirname } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { NODES, startJob, type Job, type JobOptions, type StepResult } from './support/job.js'
@@ -53,11 +54,13 @@ describe.each(NODES)('on %s', (node) => {
     const expiration = main.outputs.get('expiration') ?? ''
     expect(main.stdout.split('\n').slice(main.masks.length)).toEqual([
       `::group::Alibaba Cloud identity: ${DEPLOY_ROLE}/${SESSION_NAME}`,
-      `Account:  ${ACCOUNT}`,
-      'Source:   the access key of the inputs',
-      `Expires:  ${expiration} (in 60 minutes)`,
-      'Exported: the ALIBABA_CLOUD_*, ALIBABACLOUD_* and ALICLOUD_* variables',
-      'After the job: everything is taken back.',
+      `Account:   ${ACCOUNT}`,
+      'Region:    cn-hangzhou',
+      'Source:    the access key of the inputs',
+      `Expires:   ${expiration} (in 60 minutes)`,
+      expect.stringMatching(/^RequestId: [0-9A-F-]{36}$/),
+      'Exported:  the ALIBABA_CLOUD_*, ALIBABACLOUD_* and ALICLOUD_* variables',
+      'When the job ends: variables and profile are restored.',
       '::endgroup::',
       '',
     ])
@@ -87,10 +90,12 @@ describe.each(NODES)('on %s', (node) => {
       ['region', 'cn-hangzhou'],
     ])
     expect(expiration).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/)
-    expect(JSON.parse(main.state.get('record') ?? '')).toEqual({
-      version: 1,
+    expect(JSON.parse(main.state.get('state') ?? '')).toEqual({
+      version: 2,
       cleanup: true,
-      variables: Object.fromEntries([...main.env.keys()].map((name) => [name, ''])),
+      variables: Object.fromEntries(
+        [...main.env].map(([name, value]) => [name, { before: '', exported: hashOf(value) }]),
+      ),
     })
     expect(main.summary).toBe('')
 
@@ -125,7 +130,7 @@ describe.each(NODES)('on %s', (node) => {
     ])
     expect(main.outputs.get('role-session-name')).toBe('nightly-build--7')
     expect(main.outputs.get('credential-source')).toBe('oidc')
-    expect(main.log).toContain('Source:   the OIDC token of this job')
+    expect(main.log).toContain('Source:    the OIDC token of this job')
     expect(main.log).toContain('(in 120 minutes)')
   })
 
@@ -149,7 +154,7 @@ describe.each(NODES)('on %s', (node) => {
     )
     expect(statSync(job.configFile).mode & 0o777).toBe(0o600)
     expect(main.outputs.get('profile')).toBe('ci')
-    expect(main.log).toContain(`Profile:  "ci" in ${job.configFile}`)
+    expect(main.log).toContain(`Profile:   "ci" in ${job.configFile}`)
   })
 
   test('everything that can be asked for at once', async () => {
@@ -184,10 +189,13 @@ describe.each(NODES)('on %s', (node) => {
       ],
       ['serverless_devs_access_cicd_alias_name', 'default_serverless_devs_key'],
     ])
-    expect([...main.outputs].slice(-3)).toEqual([
+    expect([...main.outputs].slice(-6)).toEqual([
       ['access-key-id', id],
       ['access-key-secret', secret],
       ['security-token', token],
+      ['aliyun-access-key-id', id],
+      ['aliyun-access-key-secret', secret],
+      ['aliyun-security-token', token],
     ])
     expect(main.masks).toContain(ACCOUNT)
     expect(main.stdout.replaceAll(`::add-mask::${ACCOUNT}`, '')).not.toContain(ACCOUNT)
@@ -228,7 +236,7 @@ describe.each(NODES)('on %s', (node) => {
     newJob()
     const main = await job.main({ ...world.byKey, 'export-environment-variables': 'false' })
     expect(main.exitCode).toBe(0)
-    expect(main.warnings).toEqual([expect.stringMatching(/^This step hands nothing on/)])
+    expect(main.warnings).toEqual([expect.stringMatching(/^This step passes no credentials on/)])
   })
 
   test('a temporary key without a role is handed on, once STS has said whose it is', async () => {

@@ -52,7 +52,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(main.masks).toContain('an earlier secret')
     const [post] = await job.posts()
     expect(post?.exitCode).toBe(0)
-    expect(post?.log).toBe('Put back what 13 variables held before.\n')
+    expect(post?.log).toBe('Restored 13 variables to their previous values.\n')
     expect(post?.env.get('ALIBABA_CLOUD_REGION_ID')).toBe('eu-central-1')
     expect(post?.env.get('ALICLOUD_SECRET_KEY')).toBe('an earlier secret')
     expect([...(post?.env.keys() ?? [])]).toEqual([...main.env.keys()])
@@ -110,7 +110,7 @@ describe.each(NODES)('on %s', (node) => {
   test('cleanup: false leaves everything, and says so', async () => {
     newJob()
     const main = await job.main({ ...world.byKey, profile: 'ci', cleanup: 'false' })
-    expect(main.log).toContain('After the job: everything stays (cleanup: false).')
+    expect(main.log).toContain('When the job ends: everything stays (cleanup: false).')
     const [post] = await job.posts()
     expect(post?.log).toBe('cleanup is false: variables and profile stay as they are.\n')
     expect(post?.env.size).toBe(0)
@@ -134,7 +134,7 @@ describe.each(NODES)('on %s', (node) => {
     const [post] = await job.posts()
     expect([post?.exitCode, post?.log]).toEqual([
       0,
-      'Nothing to take back: the step ended before it handed anything on.\n',
+      'Nothing to clean up: the main step failed before exporting anything.\n',
     ])
     expect(post?.env.size).toBe(0)
   })
@@ -159,7 +159,7 @@ describe.each(NODES)('on %s', (node) => {
     await job.main({ ...world.byKey, 'role-to-assume': 'x' })
     const [post] = await job.posts({ STATE_record: record })
     expect([post?.exitCode, post?.env.size]).toEqual([0, 0])
-    expect(post?.log).toMatch(/^Nothing to take back/)
+    expect(post?.log).toMatch(/^Nothing to clean up/)
   })
 
   test('what someone else has changed since stays, and the job does not fail', async () => {
@@ -183,7 +183,7 @@ describe.each(NODES)('on %s', (node) => {
     await job.posts()
     rmSync(job.home, { recursive: true })
     await job.main({ ...world.byKey, 'role-to-assume': 'x' })
-    const [post] = await job.posts({ STATE_record: main.state.get('record') ?? '' })
+    const [post] = await job.posts({ STATE_state: main.state.get('state') ?? '' })
     expect([post?.exitCode, post?.warnings]).toEqual([0, []])
     expect(existsSync(job.home)).toBe(false)
   })

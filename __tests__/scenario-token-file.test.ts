@@ -51,7 +51,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(stsCalls()).toEqual([['sts', 'AssumeRoleWithOIDC', undefined]])
     expect(world.standIn.requests[0]?.form.OIDCToken).toBe(token)
     expect(main.masks[0]).toBe(token)
-    expect(main.log).toContain(`Source:   the OIDC token in ${path}`)
+    expect(main.log).toContain(`Source:    the OIDC token in ${path}`)
     expect(main.outputs.get('credential-source')).toBe('oidc')
   })
 

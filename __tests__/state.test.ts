@@ -4,7 +4,10 @@ import { parseState, stateText, type StepState } from '../src/handover/state.js'
 
 const RECORD: StepState = {
   cleanup: true,
-  variables: { ALIBABA_CLOUD_REGION: '', ALICLOUD_SECRET_KEY: 'former "value"\n' },
+  variables: {
+    ALIBABA_CLOUD_REGION: { before: '', exported: 'a' },
+    ALICLOUD_SECRET_KEY: { before: 'former "value"\n', exported: 'b' },
+  },
   profile: { path: '/home/runner/.aliyun/config.json', name: 'ci', id: 'a-b' },
 }
 
@@ -14,7 +17,7 @@ test('what is written can be read', () => {
     fc.property(
       fc.record({
         cleanup: fc.boolean(),
-        variables: fc.dictionary(text, text),
+        variables: fc.dictionary(text, fc.record({ before: text, exported: text })),
         profile: fc.option(fc.record({ path: text, name: text, id: text }), { nil: undefined }),
       }),
       (record) => {
@@ -32,23 +35,26 @@ test('a profile is its path, its name and its ID, and nothing else', () => {
 })
 
 describe('a text that is not a record of this version', () => {
-  const changed = (change: object): string => JSON.stringify({ version: 1, ...RECORD, ...change })
+  const changed = (change: object): string => JSON.stringify({ version: 2, ...RECORD, ...change })
   test.each([
     '',
     'x',
     'null',
     '[]',
     '{}',
-    '{"version":1}',
+    '{"version":2}',
     changed({}).slice(0, -1),
-    changed({ version: 2 }),
-    changed({ version: '1' }),
+    changed({ version: 1 }),
+    changed({ version: '2' }),
     changed({ cleanup: 'true' }),
     changed({ cleanup: undefined }),
     changed({ variables: undefined }),
     changed({ variables: null }),
     changed({ variables: ['a'] }),
     changed({ variables: { A: 1 } }),
+    changed({ variables: { A: 'x' } }),
+    changed({ variables: { A: { before: 'x' } } }),
+    changed({ variables: { A: { before: 'x', exported: 1 } } }),
     changed({ profile: null }),
     changed({ profile: 'ci' }),
     changed({ profile: ['ci'] }),

@@ -1,7 +1,7 @@
 // Writes the codes' part of docs/troubleshooting.md from the table that the step's messages come from: `npx tsx scripts/troubleshooting.ts`.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { markdownProse } from '../src/diagnosis/document.js'
+import { markdownProse } from '../src/text/document.js'
 import { STS_ANSWERS, type StsAnswer } from '../src/diagnosis/sts-codes.js'
 
 export const PAGE = resolve(import.meta.dirname, '../docs/troubleshooting.md')

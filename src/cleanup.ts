@@ -1,42 +1,73 @@
-/** The post step: undoes what main recorded, and nothing else. Never fails the job. */
+/** The story of post: it undoes what main recorded, and nothing else. Never fails the job. */
+import { textOf } from './errors/action-error.js'
+import { hashOf, type StepState } from './handover/state.js'
+import { isExportable } from './handover/variables.js'
 import { uninstallProfile } from './profile/uninstall.js'
 import type { Runner } from './runner/runner.js'
+import { say, type Prose } from './text/prose.js'
 
-export async function undo(runner: Runner): Promise<void> {
-  const record = runner.record()
-  if (record === undefined) {
-    runner.info('Nothing to take back: the step ended before it handed anything on.')
+/** @param env what the variables hold now, to see which of them a later step has changed */
+export async function cleanUp(
+  runner: Runner,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<void> {
+  const state = runner.state()
+  if (state === undefined) {
+    runner.info(['Nothing to clean up: the main step failed before exporting anything.'])
     return
   }
-  if (!record.cleanup) {
-    runner.info('cleanup is false: variables and profile stay as they are.')
+  if (!state.cleanup) {
+    runner.info(['cleanup is false: variables and profile stay as they are.'])
     return
   }
-  const variables = Object.entries(record.variables)
-  await attempt(runner, 'The variables could not be put back', () => {
-    if (variables.length === 0) return
-    runner.requireFileCommands()
-    runner.exportVariables(variables)
-    runner.info(`Put back what ${variables.length} variables held before.`)
+  await attempt(runner, ['The variables could not be restored'], () => {
+    restoreVariables(runner, state.variables, env)
   })
-  const { profile } = record
+  const { profile } = state
   if (profile === undefined) return
-  await attempt(runner, `The profile ${JSON.stringify(profile.name)} could not be taken back`, async () => {
+  await attempt(runner, say`The profile ${JSON.stringify(profile.name)} could not be restored`, async () => {
     const { notes, warnings } = await uninstallProfile({
       path: profile.path,
       id: profile.id,
       now: new Date(),
     })
-    for (const note of notes) runner.info(note)
-    for (const warning of warnings) runner.warning(warning)
+    for (const note of notes) runner.info(say`${note}`)
+    for (const warning of warnings) runner.warning(say`${warning}`)
   })
 }
 
-/** Each thing is taken back whether or not another could be. */
-async function attempt(runner: Runner, trouble: string, effect: () => void | Promise<void>): Promise<void> {
+/** Only what main can export, and only what still holds what main exported. */
+function restoreVariables(
+  runner: Runner,
+  variables: StepState['variables'],
+  env: Readonly<Record<string, string | undefined>>,
+): void {
+  const ours = Object.entries(variables).filter(([name]) => isExportable(name))
+  const unchanged = ours.filter(([name, { exported }]) => hashOf(env[name] ?? '') === exported)
+  if (unchanged.length > 0) {
+    runner.requireFileCommands()
+    runner.exportAll(
+      unchanged.map(([name, { before }]) => [name, before] as const),
+      [],
+    )
+    runner.info(say`Restored ${unchanged.length} variables to their previous values.`)
+  }
+  // A main that was killed before it exported anything has left every variable as it was.
+  const changed = ours.filter(
+    ([name, { before, exported }]) => (env[name] ?? '') !== before && hashOf(env[name] ?? '') !== exported,
+  )
+  if (changed.length > 0) {
+    runner.info(
+      say`Left alone, because a later step changed them: ${changed.map(([name]) => name).join(', ')}.`,
+    )
+  }
+}
+
+/** Each thing is restored whether or not another could be. */
+async function attempt(runner: Runner, trouble: Prose, effect: () => void | Promise<void>): Promise<void> {
   try {
     await effect()
   } catch (failure) {
-    runner.warning(`${trouble}: ${failure instanceof Error ? failure.message : String(failure)}`)
+    runner.warning(say`${trouble}: ${textOf(failure)}`)
   }
 }

@@ -1,4 +1,5 @@
 /** The entry of the step itself. */
+import { readJobEnvironment } from './runner/job-environment.js'
 import { createRunner } from './runner/runner.js'
 import { run } from './step.js'
 
@@ -10,4 +11,4 @@ delete process.env.DEBUG
 // before this line. This step has nothing of its own to say there.
 if (process.env.NODE_DEBUG) process.stderr.write = () => true
 
-void run(createRunner(process.env), process.env)
+void run(createRunner(process.env), readJobEnvironment(process.env, process.platform))

@@ -1,5 +1,5 @@
 /** The entry of the post step. */
+import { cleanUp } from './cleanup.js'
 import { createRunner } from './runner/runner.js'
-import { undo } from './cleanup.js'
 
-void undo(createRunner(process.env))
+void cleanUp(createRunner(process.env), process.env)

@@ -15,14 +15,14 @@ import {
   json,
   list,
   markdown,
+  type Markdown,
   paragraph,
   plainLines,
   plainText,
-  say,
   text,
   type Block,
-  type Prose,
-} from './document.js'
+} from '../text/document.js'
+import { say, type Prose } from '../text/prose.js'
 import { explainNoToken } from './no-token.js'
 import { claimFields, likelyMismatches, safeClaims, widenings, type SafeClaims } from './oidc-subject.js'
 import { permissionToAssume, trustOfCaller, trustOfOidcToken } from './policies.js'
@@ -45,7 +45,7 @@ export interface Explanation {
   /** For the log: plain text of several lines, of which the first is the whole fault in one sentence. */
   readonly message: string
   /** For the job summary: Markdown, with policies in fenced blocks. */
-  readonly summary: string
+  readonly summary: Markdown
 }
 
 /** A fault in a few words, and what stands below it. */
@@ -389,7 +389,7 @@ function clean(
       key === undefined ? [] : [key.accessKeyId, key.accessKeySecret, key.securityToken],
     ),
   ]
-  return { message: withoutSecrets(message, secrets), summary: withoutSecrets(summary, secrets) }
+  return { message: withoutSecrets(message, secrets), summary: withoutSecrets(summary, secrets) as Markdown }
 }
 
 function messageOf(failure: unknown): string {

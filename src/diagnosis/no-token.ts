@@ -1,7 +1,8 @@
 /** Why a job has no OIDC token, and what to do about it. */
 import type { RunContext } from '../runner/run-context.js'
 import type { OidcTokenError } from '../identity/oidc-token.js'
-import { heading, list, paragraph, say, visible, yaml, type Block, type Prose } from './document.js'
+import { heading, list, paragraph, yaml, type Block } from '../text/document.js'
+import { say, visible, type Prose } from '../text/prose.js'
 
 const PERMISSIONS = `permissions:
   id-token: write

@@ -2,7 +2,7 @@
 import { decodeJwt } from 'jose/jwt/decode'
 import { parseArn } from '../sts/arn.js'
 import { DEFAULTS } from '../inputs/inputs.js'
-import { say, type Prose } from './document.js'
+import { say, type Prose } from '../text/prose.js'
 
 /** The claims that may be shown: they name the run, and open nothing. */
 export interface SafeClaims {

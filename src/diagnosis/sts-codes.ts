@@ -4,7 +4,7 @@
  */
 import type { Inputs } from '../inputs/inputs.js'
 import type { StsError } from '../sts/sts-error.js'
-import { say, type Prose } from './document.js'
+import { say, type Prose } from '../text/prose.js'
 
 /** What is known where STS refuses. */
 export interface Facts {

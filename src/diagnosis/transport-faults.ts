@@ -2,7 +2,8 @@
 import type { Inputs } from '../inputs/inputs.js'
 import { GLOBAL_ENDPOINT } from '../sts/endpoint.js'
 import type { TransportError } from '../net/request.js'
-import { heading, list, paragraph, say, yaml, type Block, type Prose } from './document.js'
+import { heading, list, paragraph, yaml, type Block } from '../text/document.js'
+import { say, type Prose } from '../text/prose.js'
 
 const EXTRA_CA = `env:
   NODE_EXTRA_CA_CERTS: /etc/ssl/certs/company-ca.pem`

@@ -3,7 +3,9 @@
  * cure. What each program reads, and in which order, was read in its source (aliyun CLI 3.4, Terraform provider 1.289, the SDKs).
  */
 import type { ExportTarget } from '../inputs/inputs.js'
-import type { CurrentProfile } from '../profile/config-file.js'
+import type { Inputs } from '../inputs/inputs.js'
+import { readCurrentProfile, type CurrentProfile } from '../profile/config-file.js'
+import type { JobEnvironment } from '../runner/job-environment.js'
 
 /** What this step hands on. */
 export interface HandedOn {
@@ -31,6 +33,33 @@ const KEY_VARIABLES = [
 ]
 const OSS_VARIABLES = ['OSS_ACCESS_KEY_ID', 'OSS_ACCESS_KEY_SECRET', 'OSS_SESSION_TOKEN']
 const SERVERLESS_DEVS_VARIABLES = ['AccountID', 'AccessKeyID', 'AccessKeySecret']
+
+/** What main warns of: identities that would win over this step's, or a step that passes nothing on. */
+export async function identityConflicts(inputs: Inputs, job: JobEnvironment): Promise<string[]> {
+  const env = job.variables
+  const handedOn = {
+    variables: inputs.exportVariables,
+    targets: inputs.exportFor,
+    profile: inputs.profile?.name,
+    region: inputs.region,
+  }
+  if (!inputs.exportVariables && inputs.profile === undefined && !inputs.outputCredentials) {
+    return [
+      'This step passes no credentials on: export-environment-variables is false, no profile is written and output-credentials is false. Later steps will not see its credentials.',
+    ]
+  }
+  if (typeof job.configFile !== 'string') return findIdentityConflicts(env, handedOn, undefined)
+  try {
+    const current = inputs.profile === undefined ? await readCurrentProfile(job.configFile) : undefined
+    return findIdentityConflicts(env, handedOn, current)
+  } catch (failure) {
+    // A step that writes no profile does not refuse a broken config.json.
+    const broken = inputs.exportVariables
+      ? [`The aliyun CLI may fail in this job. ${(failure as Error).message}`]
+      : []
+    return [...broken, ...findIdentityConflicts(env, handedOn, undefined)]
+  }
+}
 
 /** One sentence or two for each rival; empty on a machine where all programs end with this step's identity. */
 export function findIdentityConflicts(

@@ -1,15 +1,23 @@
 /** What main leaves for post, and all that post goes by. Written before the effects that it describes. */
+import { createHash } from 'node:crypto'
 import { jsonObject } from '../net/json.js'
 
 export interface StepState {
-  /** False where the user keeps everything: then post has nothing to do. */
+  /** False if the user keeps everything: then post has nothing to do. */
   readonly cleanup: boolean
-  /** The exported variables with what they held before; '' where there was nothing. */
-  readonly variables: Readonly<Record<string, string>>
-  readonly profile: UndoLog | undefined
+  /** The exported variables by name. */
+  readonly variables: Readonly<Record<string, ExportedVariable>>
+  readonly profile: InstalledProfile | undefined
 }
 
-export interface UndoLog {
+export interface ExportedVariable {
+  /** What the variable held before; '' if it was not set. */
+  readonly before: string
+  /** SHA-256 of what main exported: post restores only what nobody has changed since. */
+  readonly exported: string
+}
+
+export interface InstalledProfile {
   /** config.json's path when main wrote it; HOME may be another one by now. */
   readonly path: string
   readonly name: string
@@ -17,31 +25,42 @@ export interface UndoLog {
   readonly id: string
 }
 
-const VERSION = 1
+const VERSION = 2
 
-export function stateText(record: StepState): string {
-  return JSON.stringify({ version: VERSION, ...record })
+export function hashOf(value: string): string {
+  return createHash('sha256').update(value).digest('hex')
 }
 
-/** The record in a text; undefined where it is not one of this version. */
+export function stateText(state: StepState): string {
+  return JSON.stringify({ version: VERSION, ...state })
+}
+
+/** The state in a text; undefined if it is not one of this version. */
 export function parseState(text: string): StepState | undefined {
   const object = jsonObject(text)
   if (object?.version !== VERSION) return undefined
   const { cleanup, variables, profile } = object
-  if (typeof cleanup !== 'boolean' || !isStrings(variables)) return undefined
-  if (profile === undefined) return { cleanup, variables, profile }
+  if (typeof cleanup !== 'boolean' || !isObject(variables)) return undefined
+  const exported: [string, ExportedVariable][] = []
+  for (const [name, variable] of Object.entries(variables)) {
+    if (!isStrings(variable)) return undefined
+    const { before, exported: hash } = variable
+    if (before === undefined || hash === undefined) return undefined
+    exported.push([name, { before, exported: hash }])
+  }
+  const known = { cleanup, variables: Object.fromEntries(exported) }
+  if (profile === undefined) return { ...known, profile }
   if (!isStrings(profile)) return undefined
   const { path, name, id } = profile
   return path === undefined || name === undefined || id === undefined
     ? undefined
-    : { cleanup, variables, profile: { path, name, id } }
+    : { ...known, profile: { path, name, id } }
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function isStrings(value: unknown): value is Readonly<Record<string, string>> {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    !Array.isArray(value) &&
-    Object.values(value).every((entry) => typeof entry === 'string')
-  )
+  return isObject(value) && Object.values(value).every((entry) => typeof entry === 'string')
 }

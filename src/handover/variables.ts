@@ -1,79 +1,94 @@
-/** What later steps find in their environment. */
+/** The variables that later steps find in their environment: one table. */
 import type { ExportTarget } from '../inputs/inputs.js'
 import type { Session } from '../sts/role-chain.js'
 
-/** Holds one JSON value with the whole key; the name is Serverless Devs' own. */
-const SERVERLESS_DEVS_KEY = 'default_serverless_devs_key'
+/** What the variables' values are made of. */
+export type ExportedSession = Pick<Session, 'key' | 'accountId'>
 
-/** Variables without anything secret in them; what the others held before is somebody's credential. */
-const PLAIN_VARIABLES: ReadonlySet<string> = new Set([
-  'ALIBABA_CLOUD_REGION_ID',
-  'ALIBABA_CLOUD_REGION',
-  'ALICLOUD_REGION',
-  'ALIBABACLOUD_REGION_ID',
-  'OSS_REGION',
-  'serverless_devs_access_cicd_alias_name',
-])
-
-export function holdsCredential(variable: string): boolean {
-  return !PLAIN_VARIABLES.has(variable)
+interface Variable {
+  readonly name: string
+  /** What the variable holds is masked, and so is what it held before. */
+  readonly secret: boolean
+  /** Exported always, or only for this target. */
+  readonly target?: ExportTarget
+  /** Undefined if there is nothing to export, as with a region that was not given. */
+  readonly value: (session: ExportedSession, region: string | undefined) => string | undefined
 }
 
-/**
- * The variables for a session, in the order in which they are written: for the aliyun CLI and the SDKs (`ALIBABA_CLOUD_*`), older CLIs
- * (`ALIBABACLOUD_*`), Terraform, Pulumi and Packer (`ALICLOUD_*`), and the tools asked for. No value is empty.
- */
+const accessKeyId = ({ key }: ExportedSession): string => key.accessKeyId
+const accessKeySecret = ({ key }: ExportedSession): string => key.accessKeySecret
+const securityToken = ({ key }: ExportedSession): string => key.securityToken
+const regionId = (_session: ExportedSession, region: string | undefined): string | undefined => region
+
+/** Serverless Devs' own name; it holds one JSON value with the whole key. */
+const SERVERLESS_DEVS_KEY = 'default_serverless_devs_key'
+
+/** In the order in which they are written. What each program reads: docs/programs.md. */
+const VARIABLES: readonly Variable[] = [
+  // The aliyun CLI and the SDKs.
+  { name: 'ALIBABA_CLOUD_ACCESS_KEY_ID', secret: true, value: accessKeyId },
+  { name: 'ALIBABA_CLOUD_ACCESS_KEY_SECRET', secret: true, value: accessKeySecret },
+  { name: 'ALIBABA_CLOUD_SECURITY_TOKEN', secret: true, value: securityToken },
+  // The aliyun CLI up to 3.0.212.
+  { name: 'ALIBABACLOUD_ACCESS_KEY_ID', secret: true, value: accessKeyId },
+  { name: 'ALIBABACLOUD_ACCESS_KEY_SECRET', secret: true, value: accessKeySecret },
+  { name: 'ALIBABACLOUD_SECURITY_TOKEN', secret: true, value: securityToken },
+  // Terraform, Pulumi, Packer.
+  { name: 'ALICLOUD_ACCESS_KEY', secret: true, value: accessKeyId },
+  { name: 'ALICLOUD_SECRET_KEY', secret: true, value: accessKeySecret },
+  { name: 'ALICLOUD_SECURITY_TOKEN', secret: true, value: securityToken },
+  { name: 'ALIBABA_CLOUD_REGION_ID', secret: false, value: regionId },
+  { name: 'ALIBABA_CLOUD_REGION', secret: false, value: regionId },
+  { name: 'ALICLOUD_REGION', secret: false, value: regionId },
+  { name: 'ALIBABACLOUD_REGION_ID', secret: false, value: regionId },
+  // ossutil 2 and the OSS SDKs.
+  { name: 'OSS_ACCESS_KEY_ID', secret: true, target: 'oss', value: accessKeyId },
+  { name: 'OSS_ACCESS_KEY_SECRET', secret: true, target: 'oss', value: accessKeySecret },
+  { name: 'OSS_SESSION_TOKEN', secret: true, target: 'oss', value: securityToken },
+  { name: 'OSS_REGION', secret: false, target: 'oss', value: regionId },
+  { name: 'SECURITY_TOKEN', secret: true, target: 'packer', value: securityToken },
+  {
+    name: SERVERLESS_DEVS_KEY,
+    secret: true,
+    target: 'serverless-devs',
+    value: (session) =>
+      JSON.stringify({
+        AccountID: session.accountId,
+        AccessKeyID: accessKeyId(session),
+        AccessKeySecret: accessKeySecret(session),
+        SecurityToken: securityToken(session),
+      }),
+  },
+  {
+    name: 'serverless_devs_access_cicd_alias_name',
+    secret: false,
+    target: 'serverless-devs',
+    value: () => SERVERLESS_DEVS_KEY,
+  },
+]
+
+const BY_NAME: ReadonlyMap<string, Variable> = new Map(VARIABLES.map((variable) => [variable.name, variable]))
+
+/** Whether main can export a variable of this name: post restores no other, whatever its state says. */
+export function isExportable(name: string): boolean {
+  return BY_NAME.has(name)
+}
+
+/** Whether what a variable of this name held before is somebody's credential. */
+export function holdsCredential(name: string): boolean {
+  return BY_NAME.get(name)?.secret ?? true
+}
+
+/** The variables for a session, in the order in which they are written. No value is empty. */
 export function variablesFor(
-  session: Pick<Session, 'key' | 'accountId'>,
+  session: ExportedSession,
   region: string | undefined,
   targets: readonly ExportTarget[],
 ): ReadonlyMap<string, string> {
-  const { accessKeyId, accessKeySecret, securityToken } = session.key
-  const variables = new Map([
-    ['ALIBABA_CLOUD_ACCESS_KEY_ID', accessKeyId],
-    ['ALIBABA_CLOUD_ACCESS_KEY_SECRET', accessKeySecret],
-    ['ALIBABA_CLOUD_SECURITY_TOKEN', securityToken],
-    ['ALIBABACLOUD_ACCESS_KEY_ID', accessKeyId],
-    ['ALIBABACLOUD_ACCESS_KEY_SECRET', accessKeySecret],
-    ['ALIBABACLOUD_SECURITY_TOKEN', securityToken],
-    ['ALICLOUD_ACCESS_KEY', accessKeyId],
-    ['ALICLOUD_SECRET_KEY', accessKeySecret],
-    ['ALICLOUD_SECURITY_TOKEN', securityToken],
-  ])
-  if (region !== undefined) {
-    for (const name of [
-      'ALIBABA_CLOUD_REGION_ID',
-      'ALIBABA_CLOUD_REGION',
-      'ALICLOUD_REGION',
-      'ALIBABACLOUD_REGION_ID',
-    ]) {
-      variables.set(name, region)
-    }
-  }
-  for (const target of targets) {
-    switch (target) {
-      case 'oss':
-        variables.set('OSS_ACCESS_KEY_ID', accessKeyId)
-        variables.set('OSS_ACCESS_KEY_SECRET', accessKeySecret)
-        variables.set('OSS_SESSION_TOKEN', securityToken)
-        if (region !== undefined) variables.set('OSS_REGION', region)
-        break
-      case 'packer':
-        variables.set('SECURITY_TOKEN', securityToken)
-        break
-      case 'serverless-devs':
-        variables.set(
-          SERVERLESS_DEVS_KEY,
-          JSON.stringify({
-            AccountID: session.accountId,
-            AccessKeyID: accessKeyId,
-            AccessKeySecret: accessKeySecret,
-            SecurityToken: securityToken,
-          }),
-        )
-        variables.set('serverless_devs_access_cicd_alias_name', SERVERLESS_DEVS_KEY)
-        break
-    }
+  const variables = new Map<string, string>()
+  for (const { name, target, value } of VARIABLES) {
+    const held = target === undefined || targets.includes(target) ? value(session, region) : undefined
+    if (held !== undefined && held !== '') variables.set(name, held)
   }
   return variables
 }

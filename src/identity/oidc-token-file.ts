@@ -1,5 +1,6 @@
 /** The OIDC token from a file that something else keeps fresh. */
 import { readFile, stat } from 'node:fs/promises'
+import { say, type Prose } from '../text/prose.js'
 import { isJwt, OidcTokenError, type OidcTokenSource } from './oidc-token.js'
 
 /**
@@ -11,7 +12,7 @@ import { isJwt, OidcTokenError, type OidcTokenSource } from './oidc-token.js'
 export function tokenFromFile(
   path: string,
   mask: (secret: string) => void,
-  warn: (message: string) => void,
+  warn: (text: Prose) => void,
 ): OidcTokenSource {
   let warned = false
   return async () => {
@@ -34,7 +35,7 @@ export function tokenFromFile(
     if (!warned && process.platform !== 'win32' && (mode & 0o004) !== 0) {
       warned = true
       warn(
-        `oidc-token-file: ${path} can be read by every user of this machine (mode ${(mode & 0o777).toString(8)}); 0600 or 0400 is enough.`,
+        say`oidc-token-file: ${path} can be read by every user of this machine (mode ${(mode & 0o777).toString(8)}); 0600 or 0400 is enough.`,
       )
     }
     return token

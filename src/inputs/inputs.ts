@@ -1,6 +1,7 @@
 /** The step's inputs: what a workflow wrote, checked whole, as data. Pure; every fault is found in one pass. */
 import { OIDC_PROVIDER_ARN, ROLE_ARN } from '../sts/arn.js'
 import type { AccessKey } from '../identity/credentials.js'
+import { ActionError } from '../errors/action-error.js'
 import { sanitisedSessionName } from './role-session-name.js'
 import { withoutSecrets } from '../secrecy/redact.js'
 import { chooseSource, CREDENTIAL_SOURCES, type CredentialSource } from '../identity/choose.js'
@@ -114,16 +115,17 @@ export interface InputContext {
 }
 
 /** All that is wrong with the inputs, in one message. */
-export class InputError extends Error {
+export class InputError extends ActionError {
   override readonly name = 'InputError'
+  readonly code = 'input'
   readonly faults: readonly string[]
 
   constructor(faults: readonly string[]) {
-    super(
+    super([
       faults.length === 1
         ? (faults[0] ?? '')
         : `${faults.length} inputs need a change:\n${faults.map((fault) => `- ${fault}`).join('\n')}`,
-    )
+    ])
     this.faults = faults
   }
 }

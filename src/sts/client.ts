@@ -47,6 +47,7 @@ export interface AssumedRole {
   readonly expiration: string
   /** The session's ARN, as STS wrote it. */
   readonly arn: string
+  readonly requestId: string | undefined
 }
 
 export interface CallerIdentity {
@@ -259,6 +260,7 @@ interface AssumeRoleBody {
     readonly expiration?: unknown
   }
   readonly assumedRoleUser?: { readonly arn?: unknown }
+  readonly requestId?: unknown
 }
 
 /** The SDK's types promise every field; the wire does not. */
@@ -283,7 +285,12 @@ function assumedRole(
   ) {
     throw incomplete(call, host)
   }
-  return { key: { accessKeyId: id, accessKeySecret: secret, securityToken: token }, expiration: until, arn }
+  return {
+    key: { accessKeyId: id, accessKeySecret: secret, securityToken: token },
+    expiration: until,
+    arn,
+    requestId: text(body?.requestId),
+  }
 }
 
 function incomplete(call: StsCall, host: string): TransportError {

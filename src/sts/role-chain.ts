@@ -2,16 +2,13 @@
 import { parseArn } from './arn.js'
 import type { AccessKey, TemporaryKey } from '../identity/credentials.js'
 import type { SessionRequest } from '../inputs/inputs.js'
-import type { OidcTokenSource } from '../identity/oidc-token.js'
+import type { FirstIdentity } from '../identity/first-identity.js'
 import type { AssumedRole, StsClient } from './client.js'
+import { ActionError } from '../errors/action-error.js'
+import { say } from '../text/prose.js'
 
 /** Seconds; what the earlier roles of a chain are assumed for, the least that STS allows. */
 export const LINK_DURATION_SECONDS = 900
-
-/** Who asks for the first role. */
-export type FirstIdentity =
-  | { readonly by: 'oidc'; readonly token: OidcTokenSource; readonly providerArn: string }
-  | { readonly by: 'key'; readonly key: AccessKey; readonly expiration: string | undefined }
 
 /** The identity that the job ends with. */
 export interface Session {
@@ -21,8 +18,10 @@ export interface Session {
   /** As STS returned it. */
   readonly arn: string
   readonly accountId: string
-  /** Undefined where no role was assumed. */
+  /** Undefined if no role was assumed. */
   readonly roleSessionName: string | undefined
+  /** Of the last AssumeRole; undefined if STS did not say or no role was assumed. */
+  readonly requestId: string | undefined
 }
 
 export interface Caller {
@@ -65,19 +64,19 @@ export async function assumeRoles(
   sts: StsClient,
   base: FirstIdentity,
   roles: readonly string[],
-  wishes: SessionRequest,
+  sessionRequest: SessionRequest,
 ): Promise<Session> {
   let caller = base.by === 'key' ? base.key : undefined
   let callerArn: string | undefined
   let assumed: AssumedRole | undefined
-  let sourceIdentity = wishes.sourceIdentity
+  let sourceIdentity = sessionRequest.sourceIdentity
   for (const [index, roleArn] of roles.entries()) {
     const last = index === roles.length - 1
     const request = {
       roleArn,
-      roleSessionName: wishes.roleSessionName,
-      durationSeconds: last ? wishes.durationSeconds : LINK_DURATION_SECONDS,
-      policy: last ? wishes.policy : undefined,
+      roleSessionName: sessionRequest.roleSessionName,
+      durationSeconds: last ? sessionRequest.durationSeconds : LINK_DURATION_SECONDS,
+      policy: last ? sessionRequest.policy : undefined,
     }
     try {
       if (caller === undefined) {
@@ -86,7 +85,7 @@ export async function assumeRoles(
       } else {
         assumed = await sts.assumeRole(caller, {
           ...request,
-          externalId: last ? wishes.externalId : undefined,
+          externalId: last ? sessionRequest.externalId : undefined,
           sourceIdentity,
         })
         sourceIdentity = undefined
@@ -112,20 +111,41 @@ export async function assumeRoles(
     expiration: assumed.expiration,
     arn: assumed.arn,
     accountId,
-    roleSessionName: wishes.roleSessionName,
+    roleSessionName: sessionRequest.roleSessionName,
+    requestId: assumed.requestId,
   }
 }
 
 /**
- * Hands a temporary key on as it is, after STS has said whose it is.
+ * Passes a temporary key on as it is, after STS has said whose it is.
  *
  * @throws StsError, TransportError, RetriesExhaustedError
  */
-export async function verifyKey(
-  sts: StsClient,
-  key: TemporaryKey,
-  expiration: string | undefined,
-): Promise<Session> {
+export async function verifyKey(sts: StsClient, first: FirstIdentity): Promise<Session> {
+  if (first.by === 'oidc' || first.key.securityToken === undefined)
+    throw new Error('only a temporary key can be passed on')
+  const key: TemporaryKey = { ...first.key, securityToken: first.key.securityToken }
   const { arn, accountId } = await sts.getCallerIdentity(key)
-  return { key, expiration, arn, accountId, roleSessionName: undefined }
+  return {
+    key,
+    expiration: first.expiration,
+    arn,
+    accountId,
+    roleSessionName: undefined,
+    requestId: undefined,
+  }
+}
+
+/** The session belongs to an account that allowed-account-ids does not list. */
+export class AccountNotAllowedError extends ActionError {
+  override readonly name = 'AccountNotAllowedError'
+  readonly code = 'account-not-allowed'
+}
+
+/** @throws AccountNotAllowedError; an empty list allows every account */
+export function assertAllowedAccount({ accountId }: Session, allowedAccountIds: readonly string[]): void {
+  if (allowedAccountIds.length === 0 || allowedAccountIds.includes(accountId)) return
+  throw new AccountNotAllowedError(
+    say`The session belongs to the account ${accountId}, and allowed-account-ids lists ${allowedAccountIds.join(', ')}. Nothing was exported. Check the account in role-to-assume, or add it to allowed-account-ids.`,
+  )
 }

@@ -1,10 +1,8 @@
-/** What an explanation is written in, and its two renderings: plain lines for the log, Markdown for the job summary. */
+/** A text of several blocks, and its two renderings: plain lines for the log, Markdown for the job summary. */
+import { plain, UNSEEN, visible, withoutCommands, type Prose } from './prose.js'
 
-/**
- * Our own words and other people's values, kept apart: a claim on a pull request is written by whoever opened it, and must not reach the log as
- * a command nor the summary as markup. Our own words may hold `code` between backticks, with no value in it, and nothing else of Markdown.
- */
-export type Prose = readonly (string | { readonly value: string })[]
+/** Markdown in which every value is escaped. Only this file makes it. */
+export type Markdown = string & { readonly isMarkdown: unique symbol }
 
 export type Block =
   | { readonly kind: 'heading'; readonly text: string }
@@ -12,16 +10,6 @@ export type Block =
   | { readonly kind: 'list'; readonly items: readonly Prose[] }
   | { readonly kind: 'fields'; readonly fields: readonly (readonly [name: string, value: string])[] }
   | { readonly kind: 'code'; readonly language: 'json' | 'yaml' | 'text'; readonly text: string }
-
-/** Our words as they stand, with values in them. A value that is prose is joined in; a number is as good as our own word. */
-export function say(words: TemplateStringsArray, ...values: readonly (string | number | Prose)[]): Prose {
-  return words.flatMap((word, index) => {
-    const value = values[index]
-    if (value === undefined) return [word]
-    if (typeof value === 'object') return [word, ...value]
-    return [word, typeof value === 'number' ? String(value) : { value }]
-  })
-}
 
 export const heading = (text: string): Block => ({ kind: 'heading', text })
 export const paragraph = (prose: Prose): Block => ({ kind: 'paragraph', prose })
@@ -37,14 +25,6 @@ export const json = (document: object): Block => ({
 export const text = (content: string): Block => ({ kind: 'code', language: 'text', text: visible(content) })
 export const yaml = (text: string): Block => ({ kind: 'code', language: 'yaml', text })
 
-/** Characters that a reader cannot see, or that reorder what he sees: controls, formats such as the bidirectional ones, line separators, halves of pairs. */
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
-
-/** The value on one line, with what cannot be seen spelled out as `\u{...}`. */
-export function visible(value: string): string {
-  return value.replace(UNSEEN, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`)
-}
-
 /** The same for JSON, in JSON's own escapes, so that it still means the same. Line breaks are the indentation's: those of values are escaped already. */
 function visibleJson(text: string): string {
   return text.replace(UNSEEN, (char) => (char === '\n' ? char : unicodeEscapes(char)))
@@ -59,18 +39,21 @@ function unicodeEscapes(char: string): string {
 
 /** A message that someone else has written, for the log. */
 export function plainLines(message: string): string {
-  return withoutCommands(message.split(/\r?\n/).map(visible).join('\n'))
+  return withoutCommands(
+    message
+      .split(/\r?\n/)
+      .map((line) => visible(line))
+      .join('\n'),
+  )
 }
 
 /** The same for the job summary. */
-export function fencedText(message: string): string {
-  return `${fenced('text', plainLines(message))}\n`
+export function fencedText(message: string): Markdown {
+  return `${fenced('text', plainLines(message))}\n` as Markdown
 }
 
 /** For the log. Code is indented by two spaces. */
 export function plainText(title: Prose, blocks: readonly Block[]): string {
-  const plain = (prose: Prose): string =>
-    prose.map((part) => (typeof part === 'string' ? part : visible(part.value))).join('')
   const indented = (text: string): string => text.replace(/^(?=.)/gm, '  ')
   const rendered = (block: Block): string => {
     switch (block.kind) {
@@ -96,13 +79,8 @@ export function plainText(title: Prose, blocks: readonly Block[]): string {
   return withoutCommands(`${plain(title)}${lines.join('')}`)
 }
 
-/** The runner takes "::" at a line's start, and "##[" anywhere in a line, for a command. In JSON the second form still means the same. */
-function withoutCommands(text: string): string {
-  return text.replace(/^(\s*):(?=:)/gm, '$1\\u{3a}').replaceAll('##[', '##\\u005b')
-}
-
 /** For the job summary. */
-export function markdown(title: Prose, blocks: readonly Block[]): string {
+export function markdown(title: Prose, blocks: readonly Block[]): Markdown {
   const rendered = (block: Block): string => {
     switch (block.kind) {
       case 'heading':
@@ -117,7 +95,7 @@ export function markdown(title: Prose, blocks: readonly Block[]): string {
         return fenced(block.language, block.text)
     }
   }
-  return [`### ${markdownProse(title)}`, ...blocks.map(rendered)].join('\n\n') + '\n'
+  return ([`### ${markdownProse(title)}`, ...blocks.map(rendered)].join('\n\n') + '\n') as Markdown
 }
 
 export function markdownProse(prose: Prose): string {
@@ -152,5 +130,7 @@ function fenced(language: string, text: string): string {
 }
 
 function longestRun(text: string): number {
-  return Math.max(0, ...(text.match(/`+/g) ?? []).map((run) => run.length))
+  let longest = 0
+  for (const [run] of text.matchAll(/`+/g)) longest = Math.max(longest, run.length)
+  return longest
 }

@@ -1,0 +1,99 @@
+/** Everything has been checked; now it is written, all of it or nothing. */
+import type { Inputs } from '../inputs/inputs.js'
+import { installProfile } from '../profile/install.js'
+import { uninstallProfile } from '../profile/uninstall.js'
+import type { JobEnvironment } from '../runner/job-environment.js'
+import type { Runner } from '../runner/runner.js'
+import type { Session } from '../sts/role-chain.js'
+import { say } from '../text/prose.js'
+import { outputsFor } from './outputs.js'
+import { hashOf, type ExportedVariable } from './state.js'
+import { holdsCredential, variablesFor } from './variables.js'
+
+export interface ProfileTarget {
+  readonly name: string
+  readonly setCurrent: boolean
+  /** config.json's path. */
+  readonly path: string
+  /** This run's own name for its entry. */
+  readonly id: string
+}
+
+/**
+ * Saves what post needs, writes the profile, then exports all variables in one write and sets all
+ * outputs in one. A step that is killed at any instant, even while it waits for the profile's lock, has
+ * exported all or nothing.
+ *
+ * @throws ProfileError, FileCommandError; nothing is exported then
+ */
+export async function handOver(
+  runner: Runner,
+  job: JobEnvironment,
+  inputs: Inputs,
+  session: Session,
+  profile: ProfileTarget | undefined,
+): Promise<void> {
+  const { cleanup } = inputs
+  const variables = inputs.exportVariables
+    ? variablesFor(session, inputs.region, inputs.exportFor)
+    : new Map<string, string>()
+  const exported = exportedVariables(variables, job.variables)
+  for (const [name, { before }] of Object.entries(exported))
+    if (holdsCredential(name)) maskPrevious(runner, before)
+  runner.saveState({
+    cleanup,
+    variables: cleanup ? exported : {},
+    profile:
+      cleanup && profile !== undefined
+        ? { path: profile.path, name: profile.name, id: profile.id }
+        : undefined,
+  })
+  if (profile !== undefined && inputs.region !== undefined) {
+    const { warnings } = await installProfile({
+      path: profile.path,
+      id: profile.id,
+      profile: { name: profile.name, credentials: session.key, regionId: inputs.region },
+      setCurrent: profile.setCurrent,
+      cleanup,
+      expiration: session.expiration === undefined ? undefined : new Date(session.expiration),
+      now: new Date(),
+    })
+    for (const warning of warnings) runner.warning(say`${warning}`)
+  }
+  try {
+    runner.exportAll(variables, outputsFor(inputs, session))
+  } catch (failure) {
+    if (profile !== undefined) await uninstallProfile({ path: profile.path, id: profile.id, now: new Date() })
+    throw failure
+  }
+}
+
+/** A variable that holds this very value already (a key of the environment, passed on) is not ours to restore. */
+function exportedVariables(
+  variables: ReadonlyMap<string, string>,
+  env: Readonly<Record<string, string | undefined>>,
+): Readonly<Record<string, ExportedVariable>> {
+  const changed = [...variables].filter(([name, value]) => env[name] !== value)
+  return Object.fromEntries(
+    changed.map(([name, value]) => [name, { before: env[name] ?? '', exported: hashOf(value) }]),
+  )
+}
+
+/**
+ * A variable of an earlier identity. Serverless Devs' holds JSON: its values are the secrets, and a mask
+ * of `{` would hide half the log.
+ */
+function maskPrevious(runner: Runner, value: string): void {
+  let parts: unknown
+  try {
+    parts = JSON.parse(value)
+  } catch {
+    parts = undefined
+  }
+  if (typeof parts !== 'object' || parts === null) {
+    runner.mask(value)
+    return
+  }
+  for (const [name, part] of Object.entries(parts))
+    if (name !== 'AccountID' && typeof part === 'string') runner.mask(part)
+}

@@ -1,0 +1,71 @@
+/**
+ * The runner's file commands (GITHUB_ENV, GITHUB_OUTPUT). Written here and not by @actions/core, which
+ * appends one value at a time: a step that is killed has exported all of its values or none.
+ */
+import { randomUUID } from 'node:crypto'
+import { accessSync, appendFileSync, constants, statSync, truncateSync } from 'node:fs'
+import { EOL } from 'node:os'
+import { ActionError } from '../errors/action-error.js'
+import { say } from '../text/prose.js'
+
+/** A file command cannot be written. */
+export class FileCommandError extends ActionError {
+  override readonly name = 'FileCommandError'
+  readonly code = 'file-command'
+}
+
+/** What core writes into files if the runner names them, and prints to the log otherwise: secrets, in the end. */
+const FILE_COMMANDS = ['GITHUB_ENV', 'GITHUB_OUTPUT', 'GITHUB_STATE'] as const
+
+/** @throws FileCommandError if one of the files is not there or cannot be written */
+export function requireFileCommands(env: Readonly<Record<string, string | undefined>>): void {
+  for (const name of FILE_COMMANDS) {
+    try {
+      accessSync(env[name] ?? '', constants.W_OK)
+    } catch (cause) {
+      throw new FileCommandError(
+        say`${name} names no file that can be written. This step must be run by a GitHub Actions runner, or by one that speaks its protocol.`,
+        { cause },
+      )
+    }
+  }
+}
+
+/**
+ * Appends names and values in one write, in the runner's heredoc form.
+ *
+ * @returns takes the write back
+ * @throws FileCommandError with the file as it was
+ */
+export function appendFileCommands(
+  file: string | undefined,
+  values: Iterable<readonly [name: string, value: string]>,
+): () => void {
+  const text = [...values].map(([name, value]) => heredoc(name, value)).join('')
+  if (text === '') return () => undefined
+  const path = file ?? ''
+  let size = 0
+  const takeBack = (): void => {
+    // A device that stands in for a file keeps nothing, and cannot be cut.
+    if (statSync(path).size > size) truncateSync(path, size)
+  }
+  try {
+    size = statSync(path).size
+    appendFileSync(path, text)
+  } catch (cause) {
+    try {
+      takeBack()
+    } catch {
+      // The first failure is the one to report.
+    }
+    const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown cause'
+    throw new FileCommandError(say`${path} cannot be written (${reason})`, { cause })
+  }
+  return takeBack
+}
+
+/** The delimiter is random, so that no value can end itself. */
+function heredoc(name: string, value: string): string {
+  const delimiter = `ghadelimiter_${randomUUID()}`
+  return [`${name}<<${delimiter}`, value, delimiter, ''].join(EOL)
+}

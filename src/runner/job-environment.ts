@@ -1,0 +1,47 @@
+/**
+ * What the job's environment says, read once. Later rooms get these values and never look into
+ * `process.env` themselves.
+ */
+import type { AccessKey } from '../identity/credentials.js'
+import { environmentKey } from '../identity/environment.js'
+import type { Issuer } from '../identity/oidc-issuer.js'
+import { proxyFaults, proxyPasswords } from '../net/proxy.js'
+import { configFileOf } from '../profile/home.js'
+import type { ProfileError } from '../profile/profile-error.js'
+import { readRunContext, type RunContext } from './run-context.js'
+
+export interface JobEnvironment {
+  /** Every variable by its name: for what earlier steps set, and for programs that read them. */
+  readonly variables: Readonly<Record<string, string | undefined>>
+  readonly run: RunContext
+  /** The path of the aliyun CLI's config.json, or why this job has none. */
+  readonly configFile: string | ProfileError
+  readonly issuer: Issuer
+  /** The key that the job's variables already hold. */
+  readonly environmentKey: AccessKey | undefined
+  /** ALIBABA_CLOUD_IMDSV1_DISABLED: never ask the metadata service without a token. */
+  readonly onlyHardenedMetadata: boolean
+  /** One sentence for each proxy variable that cannot be used. */
+  readonly proxyFaults: readonly string[]
+  /** To be masked. */
+  readonly proxyPasswords: readonly string[]
+}
+
+export function readJobEnvironment(
+  variables: Readonly<Record<string, string | undefined>>,
+  platform: NodeJS.Platform,
+): JobEnvironment {
+  return {
+    variables,
+    run: readRunContext(variables),
+    configFile: configFileOf(variables, platform),
+    issuer: {
+      requestUrl: variables.ACTIONS_ID_TOKEN_REQUEST_URL || undefined,
+      requestToken: variables.ACTIONS_ID_TOKEN_REQUEST_TOKEN || undefined,
+    },
+    environmentKey: environmentKey(variables),
+    onlyHardenedMetadata: variables.ALIBABA_CLOUD_IMDSV1_DISABLED?.toLowerCase() === 'true',
+    proxyFaults: proxyFaults(variables),
+    proxyPasswords: proxyPasswords(variables),
+  }
+}
