@@ -16,13 +16,28 @@ export function withCodes(page: string): string {
   return `${page.slice(0, begin + BEGIN.length)}\n\n${STS_ANSWERS.map(section).join('\n\n')}\n\n${page.slice(end)}`
 }
 
+/**
+ * The anchors of a code's section, which messages link to: the code in lower case, with hyphens for dots and without the `.*` of a family.
+ * A code that several sections share is the first one's.
+ */
+export function anchorsOf(answer: StsAnswer): string[] {
+  const earlier = STS_ANSWERS.slice(0, STS_ANSWERS.indexOf(answer)).flatMap(({ codes }) => codes.map(anchorOfCode))
+  return [...new Set(answer.codes.map(anchorOfCode))].filter((anchor) => !earlier.includes(anchor))
+}
+
+function anchorOfCode(code: string): string {
+  return code.replace(/\.\*$/, '').toLowerCase().replaceAll('.', '-')
+}
+
 function section(answer: StsAnswer): string {
   const codes = answer.codes.map((code) => `\`${code}\``).join(', ')
   const { says } = answer
   const shared = STS_ANSWERS.some(
     (other) => other !== answer && other.codes.some((code) => answer.codes.includes(code)),
   )
+  const anchors = anchorsOf(answer).map((anchor) => `<a id="${anchor}"></a>`)
   return [
+    ...(anchors.length === 0 ? [] : [anchors.join('')]),
     `### ${codes}${shared && says !== undefined ? `: ${markdownProse([says.split('. ')[0] ?? ''])}` : ''}`,
     ...(says === undefined ? [] : [`STS says: ${markdownProse([{ value: says }])}`]),
     `**Cause.** ${markdownProse([answer.cause])}`,
