@@ -4,9 +4,9 @@ import { PAGE, withCodes } from '../scripts/troubleshooting.js'
 import { STS_ANSWERS, stsAnswer } from '../src/diagnosis/sts-codes.js'
 
 const page = readFileSync(PAGE, 'utf8')
-const headings = page.split('\n').filter((line) => line.startsWith('### '))
-const codesOf = (line: string): string[] =>
-  [...line.matchAll(/`([A-Za-z.*]+)`/g)].map(([, code]) => code ?? '')
+const codes = page.slice(page.indexOf('\n## The codes of STS\n'))
+const headings = codes.split('\n').filter((line) => line.startsWith('### '))
+const codesOf = (line: string): string[] => [...line.matchAll(/`([A-Za-z.*]+)`/g)].map(([, code]) => code ?? '')
 
 describe('docs/troubleshooting.md', () => {
   test('is what `npx tsx scripts/troubleshooting.ts` writes', () => {
@@ -19,18 +19,30 @@ describe('docs/troubleshooting.md', () => {
     expect(new Set(headings).size).toBe(headings.length)
   })
 
-  test('leads to sections that exist', () => {
-    const anchors = page
-      .split('\n')
-      .filter((line) => line.startsWith('## '))
-      .map((line) =>
-        line
-          .slice(3)
+  test('lists its sections at the top', () => {
+    const titles = page.split('\n').flatMap((line) => (line.startsWith('## ') ? [line.slice(3)] : []))
+    const contents = page.slice(0, page.indexOf('\n## ')).matchAll(/^- \[(.*)\]\(#(.*)\)$/gm)
+    expect([...contents].map(([, title, anchor]) => [title, anchor])).toEqual(
+      titles.map((title) => [
+        title,
+        title
           .toLowerCase()
           .replace(/[^a-z0-9 -]/g, '')
           .replaceAll(' ', '-'),
-      )
-    expect([...page.matchAll(/\]\(#([^)]+)\)/g)].map(([, anchor]) => anchor)).toEqual(anchors)
+      ]),
+    )
+  })
+
+  test('has one anchor for each code, made of the code alone, before the first section of that code', () => {
+    const anchors = [...codes.matchAll(/<a id="([^"]+)"><\/a>/g)].map(([, anchor]) => anchor)
+    const known = STS_ANSWERS.flatMap((answer) => answer.codes)
+    expect(anchors).toEqual([...new Set(known.map((code) => code.replace('.*', '').replaceAll('.', '-').toLowerCase()))])
+    for (const code of known) {
+      const anchor = `<a id="${code.replace('.*', '').replaceAll('.', '-').toLowerCase()}"></a>`
+      const heading = /^### .*$/m.exec(codes.slice(codes.indexOf(anchor)))?.[0] ?? ''
+      expect(codesOf(heading)).toContain(code)
+      expect(codes.indexOf(heading)).toBe(codes.indexOf(headings.find((line) => codesOf(line).includes(code)) ?? ''))
+    }
   })
 
   test('a page that has lost its marks is not written', () => {

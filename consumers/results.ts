@@ -1,4 +1,4 @@
-/** What the programs did, from the tests that ran them to the table that README.md must agree with. */
+/** What the programs did, from the tests that ran them to the table that docs/programs.md must agree with. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CACHE } from './install.js'

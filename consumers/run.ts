@@ -1,6 +1,6 @@
 /**
  * Installs the client libraries, runs the tests with them in a network of their own, where no program can reach anything but the stand-ins, then
- * the workflows' tests, and prints what each program did. Arguments go to jest; with any, README.md is not held to the results.
+ * the workflows' tests, and prints what each program did. Arguments go to jest; with any, docs/programs.md is not held to the results.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -43,8 +43,8 @@ async function main(args: readonly string[]): Promise<number> {
 
   const results = readResults()
   console.log(`\n${tableOf(results)}`)
-  const faults = args.length > 0 ? [] : disagreements(readFileSync(join(ROOT, 'README.md'), 'utf8'), results)
-  for (const fault of faults) console.log(`\nREADME.md: ${fault}`)
+  const faults = args.length > 0 ? [] : disagreements(readFileSync(join(ROOT, 'docs/programs.md'), 'utf8'), results)
+  for (const fault of faults) console.log(`\ndocs/programs.md: ${fault}`)
 
   const tests = files.flatMap(({ assertionResults }) => assertionResults)
   const count = (...states: string[]): number => tests.filter(({ status }) => states.includes(status)).length

@@ -43,7 +43,9 @@ async function denial(): Promise<string> {
       'sts-endpoint': sts.url,
     })
     if (exitCode !== 1) throw new Error('The step was to be denied.')
-    return log.replaceAll(new URL(sts.url).host, 'sts.cn-hangzhou.aliyuncs.com').replaceAll(REQUEST_ID, '0C5A5A1E-7A4B-5E7C-9C55-3F2B1D6E8A90')
+    return log
+      .replaceAll(new URL(sts.url).host, 'sts.cn-hangzhou.aliyuncs.com')
+      .replaceAll(REQUEST_ID, '0C5A5A1E-7A4B-5E7C-9C55-3F2B1D6E8A90')
   } finally {
     job.remove()
     await standIn.close()
