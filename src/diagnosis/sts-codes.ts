@@ -46,8 +46,6 @@ export interface StsAnswer {
 }
 
 const ROOT_WORDS = 'Roles may not be assumed by root accounts.'
-const FINGERPRINT_FIX =
-  'In the RAM console open the OIDC provider (SSO management) and fetch the fingerprint again. Store that of the root CA, not of an intermediate or of the server: GitHub changed its intermediate on 2026-05-13, and providers that held it stopped working.'
 
 export const STS_ANSWERS: readonly StsAnswer[] = [
   {
@@ -150,7 +148,11 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
     fault: "the OIDC provider's fingerprint does not match the issuer's certificates",
     cause:
       "RAM fetched the issuer's keys and met a certificate chain whose fingerprint is not among the provider's.",
-    fix: [FINGERPRINT_FIX],
+    fix: [
+      'Print the fingerprint of the root CA with the command in docs/setup-at-scale.md, Fingerprints; it works behind a proxy too. The button Get Fingerprint in the RAM console may give that of an intermediate CA.',
+      'Add it to the provider, which holds up to five: `aliyun ims AddFingerprintToOIDCProvider --OIDCProviderName <provider> --Fingerprint <fingerprint>`.',
+      'Do not store that of an intermediate CA: GitHub changed its intermediate on 2026-05-13, and providers that held it stopped working.',
+    ],
     attachment: 'provider',
   },
   {
