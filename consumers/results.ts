@@ -53,7 +53,7 @@ export function tableOf(results: ReadonlyMap<ProgramName, Result>): string {
 
 /**
  * What in a page disagrees with what was run; empty where it agrees. Each row that was run must be there; a further row must belong to a program
- * that this machine does not have, or say that it is known by its source. The version of a program that is not installed here, but found on
+ * that this machine does not have, or say that nothing ran it. The version of a program that is not installed here, but found on
  * PATH, may be another.
  */
 export function disagreements(page: string, results: ReadonlyMap<ProgramName, Result>): string[] {
@@ -74,7 +74,7 @@ export function disagreements(page: string, results: ReadonlyMap<ProgramName, Re
   const names = new Set(Object.values(PROGRAMS).map(({ name }) => name))
   for (const row of stated) {
     const [name = '', version] = cells(row)
-    if (ranNames.has(name) || version === 'by its source') continue
+    if (ranNames.has(name) || version === 'from source, not run') continue
     if (!names.has(name)) faults.push(`No test runs this: ${row}`)
   }
   return faults

@@ -29,6 +29,9 @@ function anchorOfCode(code: string): string {
   return code.replace(/\.\*$/, '').toLowerCase().replaceAll('.', '-')
 }
 
+/** How a message, which cannot link, names a section of another page. */
+const PAGE_AND_SECTION = /docs\/([a-z-]+\.md), ([A-Z][a-z]+)/g
+
 function section(answer: StsAnswer): string {
   const codes = answer.codes.map((code) => `\`${code}\``).join(', ')
   const { says } = answer
@@ -44,7 +47,9 @@ function section(answer: StsAnswer): string {
     answer.fix.length === 1
       ? `**Fix.** ${markdownProse(answer.fix)}`
       : `**Fix.**\n\n${answer.fix.map((sentence) => `- ${markdownProse([sentence])}`).join('\n')}`,
-  ].join('\n\n')
+  ]
+    .join('\n\n')
+    .replace(PAGE_AND_SECTION, (_, page: string, title: string) => `[${title}](${page}#${title.toLowerCase()})`)
 }
 
 if (process.argv[1] === import.meta.filename) writeFileSync(PAGE, withCodes(readFileSync(PAGE, 'utf8')))
