@@ -31,11 +31,12 @@ test.each(PAGES)('%s: every block says what it is', (page) => {
 
 interface Workflow {
   readonly permissions?: Readonly<Record<string, string>>
-  readonly jobs?: Readonly<Record<string, { permissions?: object; steps?: StepEntry[] }>>
+  readonly jobs?: Readonly<Record<string, { 'runs-on'?: unknown; permissions?: object; steps?: StepEntry[] }>>
   readonly steps?: StepEntry[]
 }
 interface StepEntry {
   readonly uses?: string
+  readonly run?: string
   readonly with?: Readonly<Record<string, unknown>>
 }
 
@@ -81,6 +82,13 @@ describe('the workflows', () => {
       if (typeof value === 'number') expect(value).toBeLessThan(1e12)
       return value
     })
+  })
+
+  test.each(workflows)("$at: nothing calls the aliyun CLI on GitHub's runners, which have none", ({ text }) => {
+    for (const job of Object.values((parse(text) as Workflow).jobs ?? {})) {
+      if (job['runs-on'] !== 'ubuntu-latest') continue
+      for (const { run = '' } of job.steps ?? []) expect(run).not.toMatch(/^aliyun /m)
+    }
   })
 
   test('are there', () => {
