@@ -6,7 +6,8 @@ import { STS_ANSWERS, stsAnswer } from '../src/diagnosis/sts-codes.js'
 const page = readFileSync(PAGE, 'utf8')
 const codes = page.slice(page.indexOf('\n## The codes of STS\n'))
 const headings = codes.split('\n').filter((line) => line.startsWith('### '))
-const codesOf = (line: string): string[] => [...line.matchAll(/`([A-Za-z.*]+)`/g)].map(([, code]) => code ?? '')
+const codesOf = (line: string): string[] =>
+  [...line.matchAll(/`([A-Za-z.*]+)`/g)].map(([, code]) => code ?? '')
 
 describe('docs/troubleshooting.md', () => {
   test('is what `npx tsx scripts/troubleshooting.ts` writes', () => {
@@ -36,12 +37,16 @@ describe('docs/troubleshooting.md', () => {
   test('has one anchor for each code, made of the code alone, before the first section of that code', () => {
     const anchors = [...codes.matchAll(/<a id="([^"]+)"><\/a>/g)].map(([, anchor]) => anchor)
     const known = STS_ANSWERS.flatMap((answer) => answer.codes)
-    expect(anchors).toEqual([...new Set(known.map((code) => code.replace('.*', '').replaceAll('.', '-').toLowerCase()))])
+    expect(anchors).toEqual([
+      ...new Set(known.map((code) => code.replace('.*', '').replaceAll('.', '-').toLowerCase())),
+    ])
     for (const code of known) {
       const anchor = `<a id="${code.replace('.*', '').replaceAll('.', '-').toLowerCase()}"></a>`
       const heading = /^### .*$/m.exec(codes.slice(codes.indexOf(anchor)))?.[0] ?? ''
       expect(codesOf(heading)).toContain(code)
-      expect(codes.indexOf(heading)).toBe(codes.indexOf(headings.find((line) => codesOf(line).includes(code)) ?? ''))
+      expect(codes.indexOf(heading)).toBe(
+        codes.indexOf(headings.find((line) => codesOf(line).includes(code)) ?? ''),
+      )
     }
   })
 

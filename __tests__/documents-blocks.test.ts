@@ -1,4 +1,4 @@
-/** Runs, parses or evaluates every fenced block of the pages: workflows, policies, commands, Terraform. */
+/** Runs, parses or evaluates every block of the pages: workflows, policies, commands, Terraform. */
 import { spawn, spawnSync } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -9,12 +9,18 @@ import { createServer } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { parse } from 'yaml'
 import { startJob, type StepInputs } from '../demo/job.js'
-import { parseInputs, type InputName } from '../src/inputs.js'
+import { parseInputs, type InputName } from '../src/inputs/inputs.js'
 import { createCertificates, type Certificates } from '../stand-in/certificates.js'
-import { evaluateIdentity, evaluateTrust, parseIdentityPolicy, parseTrustPolicy, type Principal } from '../stand-in/policy.js'
+import {
+  evaluateIdentity,
+  evaluateTrust,
+  parseIdentityPolicy,
+  parseTrustPolicy,
+  type Principal,
+} from '../stand-in/policy.js'
 import { startStandIn } from '../stand-in/stand-in.js'
-import { startConnectProxy } from './connect-proxy.js'
-import { blocksIn, blocksOf, PAGES, readPage, sectionOf } from './pages.js'
+import { startConnectProxy } from './support/connect-proxy.js'
+import { blocksIn, blocksOf, PAGES, readPage, sectionOf } from './support/pages.js'
 
 const ACTION = 'OWNER/configure-alibaba-cloud-credentials'
 const ISSUER_HOST = 'token.actions.githubusercontent.com'
@@ -22,11 +28,14 @@ const INPUTS = Object.keys((parse(readPage('action.yml')) as { inputs: object })
 
 /** The blocks of one language in all pages, with where each stands. */
 function everyBlock(language: string): { at: string; page: string; text: string }[] {
-  return PAGES.flatMap((page) => blocksIn(readPage(page), language).map((text, index) => ({ at: `${page}, ${index + 1}`, page, text })))
+  return PAGES.flatMap((page) =>
+    blocksIn(readPage(page), language).map((text, index) => ({ at: `${page}, ${index + 1}`, page, text })),
+  )
 }
 
 test.each(PAGES)('%s: every block says what it is', (page) => {
-  for (const { language } of blocksOf(readPage(page))) expect(['hcl', 'json', 'mermaid', 'sh', 'text', 'yaml']).toContain(language)
+  for (const { language } of blocksOf(readPage(page)))
+    expect(['hcl', 'json', 'mermaid', 'sh', 'text', 'yaml']).toContain(language)
 })
 
 interface Workflow {
@@ -65,9 +74,13 @@ describe('the workflows', () => {
               ? undefined
               : String(written)
         }
-        expect(() => parseInputs(value, { defaultSessionName: 'example', environmentKey: held, otherFaults: [] })).not.toThrow()
+        expect(() =>
+          parseInputs(value, { defaultSessionName: 'example', environmentKey: held, otherFaults: [] }),
+        ).not.toThrow()
       }
-      const asksGithub = own.some(({ with: given = {} }) => 'oidc-provider-arn' in given && !('oidc-token-file' in given))
+      const asksGithub = own.some(
+        ({ with: given = {} }) => 'oidc-provider-arn' in given && !('oidc-token-file' in given),
+      )
       if (asksGithub && workflow.jobs !== undefined) {
         // At the job, which needs it, and not at the workflow, whose other jobs do not.
         expect(workflow.permissions ?? {}).not.toHaveProperty('id-token')
@@ -84,12 +97,15 @@ describe('the workflows', () => {
     })
   })
 
-  test.each(workflows)("$at: nothing calls the aliyun CLI on GitHub's runners, which have none", ({ text }) => {
-    for (const job of Object.values((parse(text) as Workflow).jobs ?? {})) {
-      if (job['runs-on'] !== 'ubuntu-latest') continue
-      for (const { run = '' } of job.steps ?? []) expect(run).not.toMatch(/^aliyun /m)
-    }
-  })
+  test.each(workflows)(
+    "$at: nothing calls the aliyun CLI on GitHub's runners, which have none",
+    ({ text }) => {
+      for (const job of Object.values((parse(text) as Workflow).jobs ?? {})) {
+        if (job['runs-on'] !== 'ubuntu-latest') continue
+        for (const { run = '' } of job.steps ?? []) expect(run).not.toMatch(/^aliyun /m)
+      }
+    },
+  )
 
   test('are there', () => {
     expect(workflows.filter(({ text }) => text.includes(ACTION)).length).toBeGreaterThan(15)
@@ -111,7 +127,10 @@ function valuesOf({ Condition = {} }: Statement, key: string): string[] {
   return Object.values(Condition).flatMap((keys) => listed(keys[key]))
 }
 
-/** A trust policy accepts what it names, and nothing that a stranger, a pull request or a forgotten condition would send. */
+/**
+ * A trust policy accepts what it names, and nothing that a stranger, a pull request or a forgotten
+ * condition would send.
+ */
 function expectGoodTrust(text: string): void {
   const policy = parseTrustPolicy(text)
   for (const statement of (JSON.parse(text) as { Statement: Statement[] }).Statement) {
@@ -143,7 +162,9 @@ function expectGoodTrust(text: string): void {
       const caller = (name: string): Principal => ({ kind: 'RAM', accountId: '1234567890123456', arn: name })
       const externalId = { 'sts:ExternalId': valuesOf(statement, 'sts:ExternalId') }
       expect([arn, evaluateTrust(policy, caller(arn), externalId)]).toEqual([arn, 'Allow'])
-      expect(evaluateTrust(policy, caller('acs:ram::1234567890123456:user/somebody'), externalId)).toBe('ImplicitDeny')
+      expect(evaluateTrust(policy, caller('acs:ram::1234567890123456:user/somebody'), externalId)).toBe(
+        'ImplicitDeny',
+      )
     }
   }
 }
@@ -153,10 +174,13 @@ function expectGoodPermissions(text: string): void {
   const policy = parseIdentityPolicy(text)
   for (const { Action, Resource } of (JSON.parse(text) as { Statement: Statement[] }).Statement) {
     for (const action of listed(Action)) {
-      for (const resource of listed(Resource)) expect(evaluateIdentity([policy], oneOf(action), oneOf(resource))).toBe('Allow')
+      for (const resource of listed(Resource))
+        expect(evaluateIdentity([policy], oneOf(action), oneOf(resource))).toBe('Allow')
     }
   }
-  expect(evaluateIdentity([policy], 'ram:CreateUser', 'acs:ram::1234567890123456:user/somebody')).toBe('ImplicitDeny')
+  expect(evaluateIdentity([policy], 'ram:CreateUser', 'acs:ram::1234567890123456:user/somebody')).toBe(
+    'ImplicitDeny',
+  )
 }
 
 describe('the policies', () => {
@@ -164,7 +188,10 @@ describe('the policies', () => {
     const document = JSON.parse(text) as { Statement?: unknown; include_claim_keys?: unknown }
     if (document.Statement === undefined) {
       // A subject template: GitHub writes the claims in the order of the keys.
-      expect(document).toEqual({ use_default: false, include_claim_keys: expect.arrayContaining(['repo', 'context']) as unknown })
+      expect(document).toEqual({
+        use_default: false,
+        include_claim_keys: expect.arrayContaining(['repo', 'context']) as unknown,
+      })
       return
     }
     if (text.includes('"Principal"')) expectGoodTrust(text)
@@ -173,8 +200,14 @@ describe('the policies', () => {
 
   const github = 'acs:ram::1234567890123456:oidc-provider/github'
   const trust = (page: string, index: number, sub: string): string => {
-    const policy = parseTrustPolicy(blocksIn(readPage(page), 'json').filter((text) => text.includes('oidc:sub'))[index] ?? '')
-    const token = { 'oidc:iss': [`https://${ISSUER_HOST}`], 'oidc:aud': ['sts.aliyuncs.com'], 'oidc:sub': [sub] }
+    const policy = parseTrustPolicy(
+      blocksIn(readPage(page), 'json').filter((text) => text.includes('oidc:sub'))[index] ?? '',
+    )
+    const token = {
+      'oidc:iss': [`https://${ISSUER_HOST}`],
+      'oidc:aud': ['sts.aliyuncs.com'],
+      'oidc:sub': [sub],
+    }
     return evaluateTrust(policy, { kind: 'Federated', providerArn: github }, token)
   }
   const workflowRef = 'job_workflow_ref:octo-org/octo-automation/.github/workflows/deploy.yml'
@@ -189,12 +222,42 @@ describe('the policies', () => {
     ['docs/setup-at-scale.md', 0, 'repo:octo-org/octo-repo:environment:production', 'Allow'],
     ['docs/setup-at-scale.md', 0, 'repo:octo-org@65/octo-repo@74:environment:production', 'Allow'],
     ['docs/setup-at-scale.md', 0, 'repo:octo-org@66/octo-repo@74:environment:production', 'ImplicitDeny'],
-    ['docs/setup-at-scale.md', 1, 'repo:octo-org@65/octo-repo@74:environment:production:ref:refs/heads/main', 'Allow'],
-    ['docs/setup-at-scale.md', 1, 'repo:octo-org@65/octo-repo@74:environment:production:ref:refs/heads/topic', 'ImplicitDeny'],
-    ['docs/setup-at-scale.md', 2, `repo:octo-org@65/shop@75:environment:production:${workflowRef}@refs/heads/main`, 'Allow'],
-    ['docs/setup-at-scale.md', 2, `repo:octo-org@65/shop@75:environment:production:${workflowRef}@refs/heads/topic`, 'ImplicitDeny'],
-    ['docs/setup-at-scale.md', 2, `repo:somebody@66/shop@75:environment:production:${workflowRef}@refs/heads/main`, 'ImplicitDeny'],
-    ['docs/setup-at-scale.md', 2, `repo:octo-org@65/shop@75:pull_request:${workflowRef}@refs/heads/main`, 'ImplicitDeny'],
+    [
+      'docs/setup-at-scale.md',
+      1,
+      'repo:octo-org@65/octo-repo@74:environment:production:ref:refs/heads/main',
+      'Allow',
+    ],
+    [
+      'docs/setup-at-scale.md',
+      1,
+      'repo:octo-org@65/octo-repo@74:environment:production:ref:refs/heads/topic',
+      'ImplicitDeny',
+    ],
+    [
+      'docs/setup-at-scale.md',
+      2,
+      `repo:octo-org@65/shop@75:environment:production:${workflowRef}@refs/heads/main`,
+      'Allow',
+    ],
+    [
+      'docs/setup-at-scale.md',
+      2,
+      `repo:octo-org@65/shop@75:environment:production:${workflowRef}@refs/heads/topic`,
+      'ImplicitDeny',
+    ],
+    [
+      'docs/setup-at-scale.md',
+      2,
+      `repo:somebody@66/shop@75:environment:production:${workflowRef}@refs/heads/main`,
+      'ImplicitDeny',
+    ],
+    [
+      'docs/setup-at-scale.md',
+      2,
+      `repo:octo-org@65/shop@75:pull_request:${workflowRef}@refs/heads/main`,
+      'ImplicitDeny',
+    ],
   ])('%s, trust policy %i: %s is answered with %s', (page, index, subject, verdict) => {
     expect(trust(page, index, subject)).toBe(verdict)
   })
@@ -202,21 +265,31 @@ describe('the policies', () => {
   test('the ROS template makes a good trust policy', () => {
     interface Template {
       readonly Parameters: Readonly<Record<string, { Default?: string }>>
-      readonly Resources: Readonly<Record<string, { Type: string; Properties: { AssumeRolePolicyDocument?: object } }>>
+      readonly Resources: Readonly<
+        Record<string, { Type: string; Properties: { AssumeRolePolicyDocument?: object } }>
+      >
     }
-    const [text = ''] = everyBlock('yaml').flatMap((block) => (block.text.includes('ROSTemplateFormatVersion') ? [block.text] : []))
+    const [text = ''] = everyBlock('yaml').flatMap((block) =>
+      block.text.includes('ROSTemplateFormatVersion') ? [block.text] : [],
+    )
     const { Parameters, Resources } = parse(text) as Template
     /** As ROS resolves its functions. */
-    const resolved = JSON.stringify(Resources.Role?.Properties.AssumeRolePolicyDocument, (_, value: unknown) => {
-      const { Ref, 'Fn::Sub': template } = Object(value) as { Ref?: string; 'Fn::Sub'?: string }
-      return Ref !== undefined ? Parameters[Ref]?.Default : (template?.replace('${ALIYUN::TenantId}', '1234567890123456') ?? value)
-    })
+    const resolved = JSON.stringify(
+      Resources.Role?.Properties.AssumeRolePolicyDocument,
+      (_, value: unknown) => {
+        const { Ref, 'Fn::Sub': template } = Object(value) as { Ref?: string; 'Fn::Sub'?: string }
+        return Ref !== undefined
+          ? Parameters[Ref]?.Default
+          : (template?.replace('${ALIYUN::TenantId}', '1234567890123456') ?? value)
+      },
+    )
     expect(resolved).toContain('"acs:ram::1234567890123456:oidc-provider/github"')
     expectGoodTrust(resolved)
   })
 })
 
-const onPath = (program: string): boolean => spawnSync(program, ['--version'], { stdio: 'ignore' }).status === 0
+const onPath = (program: string): boolean =>
+  spawnSync(program, ['--version'], { stdio: 'ignore' }).status === 0
 /** A test that needs a program, or the same skipped, with the reason in its title. */
 const testWith = (...programs: string[]) => {
   const missing = programs.filter((program) => !onPath(program))
@@ -229,14 +302,21 @@ describe('the commands', () => {
   const pages = PAGES.filter((page) => blocksIn(readPage(page), 'sh').length > 0)
 
   test.each(everyBlock('sh'))('$at: bash can parse it', ({ text }) => {
-    expect(spawnSync('bash', ['-n'], { input: text, encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' })
+    expect(spawnSync('bash', ['-n'], { input: text, encoding: 'utf8' })).toMatchObject({
+      status: 0,
+      stderr: '',
+    })
   })
 
   const shellcheck = testWith('shellcheck')
-  // The blocks of a page follow each other in one shell. SC2164: a reader of a page sees that a "cd" has failed.
+  // The blocks of a page follow each other in one shell.
+  // SC2164: a reader of a page sees that a "cd" has failed.
   shellcheck.run.each(pages)(shellcheck.title('%s: shellcheck has nothing to say'), (page) => {
     const script = blocksIn(readPage(page), 'sh').join('\n')
-    const { stdout } = spawnSync('shellcheck', ['--shell=bash', '--exclude=SC2164', '-'], { input: script, encoding: 'utf8' })
+    const { stdout } = spawnSync('shellcheck', ['--shell=bash', '--exclude=SC2164', '-'], {
+      input: script,
+      encoding: 'utf8',
+    })
     expect(stdout).toBe('')
   })
 
@@ -267,7 +347,8 @@ describe('the commands', () => {
     rmSync(folder, { recursive: true })
     return { status, calls, folder }
   }
-  const valueAfter = (call: readonly string[] | undefined, option: string): string => call?.[call.indexOf(option) + 1] ?? ''
+  const valueAfter = (call: readonly string[] | undefined, option: string): string =>
+    call?.[call.indexOf(option) + 1] ?? ''
   const fingerprint = 'd69b561148f01c77c54578c10926df5b856976ad'
   const programs = {
     aliyun: `if (process.argv[3] === 'GetCallerIdentity') console.log('{"AccountId":"1234567890123456"}')`,
@@ -276,54 +357,73 @@ describe('the commands', () => {
   }
 
   const jq = testWith('jq')
-  jq.run(jq.title('the quick start makes what it shows, and its workflow then gets its role from the stand-in'), async () => {
-    const section = sectionOf(readPage('README.md'), 'Quick start')
-    const { status, calls } = runWith(blocksIn(section, 'sh').join('\n'), programs)
-    expect(status).toBe(0)
-    const call = (action: string): string[] | undefined => calls.find((words) => words.includes(action))
-    expect(valueAfter(call('CreateOIDCProvider'), '--Fingerprints')).toBe(fingerprint)
-    expect(valueAfter(call('CreateOIDCProvider'), '--ClientIds')).toBe('sts.aliyuncs.com')
-    expect(call('api')).toEqual(['gh', 'api', 'repos/octo-org/octo-repo/actions/oidc/customization/sub', '--jq', '.sub_claim_prefix'])
-    const document = valueAfter(call('CreateRole'), '--AssumeRolePolicyDocument')
-    expect(JSON.parse(document)).toEqual(JSON.parse(blocksIn(section, 'json')[0] ?? ''))
-    expectGoodTrust(document)
-    expect(call('AttachPolicyToRole')).toContain(valueAfter(call('CreateRole'), '--RoleName'))
+  jq.run(
+    jq.title('the quick start makes what it shows, and its workflow then gets its role from the stand-in'),
+    async () => {
+      const section = sectionOf(readPage('README.md'), 'Quick start')
+      const { status, calls } = runWith(blocksIn(section, 'sh').join('\n'), programs)
+      expect(status).toBe(0)
+      const call = (action: string): string[] | undefined => calls.find((words) => words.includes(action))
+      expect(valueAfter(call('CreateOIDCProvider'), '--Fingerprints')).toBe(fingerprint)
+      expect(valueAfter(call('CreateOIDCProvider'), '--ClientIds')).toBe('sts.aliyuncs.com')
+      expect(call('api')).toEqual([
+        'gh',
+        'api',
+        'repos/octo-org/octo-repo/actions/oidc/customization/sub',
+        '--jq',
+        '.sub_claim_prefix',
+      ])
+      const document = valueAfter(call('CreateRole'), '--AssumeRolePolicyDocument')
+      expect(JSON.parse(document)).toEqual(JSON.parse(blocksIn(section, 'json')[0] ?? ''))
+      expectGoodTrust(document)
+      expect(call('AttachPolicyToRole')).toContain(valueAfter(call('CreateRole'), '--RoleName'))
 
-    const [, step] = (parse(blocksIn(section, 'yaml')[0] ?? '') as Workflow).jobs?.deploy?.steps ?? []
-    const standIn = await startStandIn()
-    const { issuer, ram, sts } = standIn
-    const runner = { ACTIONS_ID_TOKEN_REQUEST_URL: issuer.requestUrl, ACTIONS_ID_TOKEN_REQUEST_TOKEN: issuer.requestToken }
-    const job = startJob({}, runner)
-    try {
-      const provider = call('CreateOIDCProvider')
-      ram.addOidcProvider({
-        name: valueAfter(provider, '--OIDCProviderName'),
-        issuer: valueAfter(provider, '--IssuerUrl'),
-        clientIds: [valueAfter(provider, '--ClientIds')],
-      })
-      ram.addRole({ name: valueAfter(call('CreateRole'), '--RoleName'), trustPolicy: document })
-      issuer.claims.sub = 'repo:octo-org/octo-repo:ref:refs/heads/main'
-      const { exitCode, outputs } = await job.main({ ...(step?.with as StepInputs), 'sts-endpoint': sts.url })
-      expect(exitCode).toBe(0)
-      expect(outputs.get('arn')).toMatch(/^acs:ram::1234567890123456:role\/deploy\//)
-    } finally {
-      job.remove()
-      await standIn.close()
-    }
-  })
+      const [, step] = (parse(blocksIn(section, 'yaml')[0] ?? '') as Workflow).jobs?.deploy?.steps ?? []
+      const standIn = await startStandIn()
+      const { issuer, ram, sts } = standIn
+      const runner = {
+        ACTIONS_ID_TOKEN_REQUEST_URL: issuer.requestUrl,
+        ACTIONS_ID_TOKEN_REQUEST_TOKEN: issuer.requestToken,
+      }
+      const job = startJob({}, runner)
+      try {
+        const provider = call('CreateOIDCProvider')
+        ram.addOidcProvider({
+          name: valueAfter(provider, '--OIDCProviderName'),
+          issuer: valueAfter(provider, '--IssuerUrl'),
+          clientIds: [valueAfter(provider, '--ClientIds')],
+        })
+        ram.addRole({ name: valueAfter(call('CreateRole'), '--RoleName'), trustPolicy: document })
+        issuer.claims.sub = 'repo:octo-org/octo-repo:ref:refs/heads/main'
+        const { exitCode, outputs } = await job.main({
+          ...(step?.with as StepInputs),
+          'sts-endpoint': sts.url,
+        })
+        expect(exitCode).toBe(0)
+        expect(outputs.get('arn')).toMatch(/^acs:ram::1234567890123456:role\/deploy\//)
+      } finally {
+        job.remove()
+        await standIn.close()
+      }
+    },
+  )
 
   jq.run(jq.title('the loop over repositories makes a good trust policy for each'), () => {
     const [script = ''] = blocksIn(sectionOf(readPage('docs/setup-at-scale.md'), 'The CLI in a loop'), 'sh')
     const { status, calls } = runWith(script, programs)
     expect(status).toBe(0)
     const roles = calls.filter((words) => words.includes('CreateRole'))
-    expect(roles.map((call) => valueAfter(call, '--RoleName'))).toEqual(['shop-production', 'docs-production'])
+    expect(roles.map((call) => valueAfter(call, '--RoleName'))).toEqual([
+      'shop-production',
+      'docs-production',
+    ])
     for (const role of roles) expectGoodTrust(valueAfter(role, '--AssumeRolePolicyDocument'))
   })
 })
 
 describe('the fingerprint of the root CA', () => {
-  const script = (page: string): string => blocksIn(readPage(page), 'sh').find((text) => text.startsWith('FINGERPRINT=$(node')) ?? ''
+  const script = (page: string): string =>
+    blocksIn(readPage(page), 'sh').find((text) => text.startsWith('FINGERPRINT=$(node')) ?? ''
   let certificates: Certificates
   let port = 0
   let close = (): void => undefined
@@ -342,35 +442,47 @@ describe('the fingerprint of the root CA', () => {
     await certificates.remove()
   })
 
-  const run = async (text: string, env: Readonly<Record<string, string>>): Promise<{ stdout: string; stderr: string }> =>
+  const run = async (
+    text: string,
+    env: Readonly<Record<string, string>>,
+  ): Promise<{ stdout: string; stderr: string }> =>
     new Promise((done, fail) => {
       const child = spawn('bash', ['-c', `${text}\necho "$FINGERPRINT"`], {
         env: { PATH: process.env.PATH, NODE_EXTRA_CA_CERTS: certificates.caFile, ...env },
         stdio: ['ignore', 'pipe', 'pipe'],
       })
       const written = { stdout: '', stderr: '' }
-      for (const stream of ['stdout', 'stderr'] as const) child[stream].on('data', (part: Buffer) => (written[stream] += part.toString()))
+      for (const stream of ['stdout', 'stderr'] as const)
+        child[stream].on('data', (part: Buffer) => (written[stream] += part.toString()))
       child.once('error', fail)
       child.once('close', () => {
         done(written)
       })
     })
-  const expected = (): string => `${new X509Certificate(readFileSync(certificates.caFile)).fingerprint.replaceAll(':', '').toLowerCase()}\n`
+  const expected = (): string =>
+    `${new X509Certificate(readFileSync(certificates.caFile)).fingerprint.replaceAll(':', '').toLowerCase()}\n`
 
-  test.each(['README.md', 'docs/setup-at-scale.md'])('%s: is printed though the server does not send the root', async (page) => {
-    const { stdout, stderr } = await run(script(page).replace(ISSUER_HOST, `localhost:${port}`), {})
-    expect(stderr).toBe('Root CA: Stand-in test CA\n')
-    expect(stdout).toBe(expected())
-  })
+  test.each(['README.md', 'docs/setup-at-scale.md'])(
+    '%s: is printed though the server does not send the root',
+    async (page) => {
+      const { stdout, stderr } = await run(script(page).replace(ISSUER_HOST, `localhost:${port}`), {})
+      expect(stderr).toBe('Root CA: Stand-in test CA\n')
+      expect(stdout).toBe(expected())
+    },
+  )
 
   test('is printed via a proxy with a password', async () => {
     const proxy = await startConnectProxy({ [ISSUER_HOST]: port }, { user: 'ci', password: 'p@ss' })
     try {
-      const { stdout, stderr } = await run(script('docs/setup-at-scale.md'), { HTTPS_PROXY: `http://ci:p%40ss@${proxy.host}` })
+      const { stdout, stderr } = await run(script('docs/setup-at-scale.md'), {
+        HTTPS_PROXY: `http://ci:p%40ss@${proxy.host}`,
+      })
       expect(stderr).toBe('Root CA: Stand-in test CA\n')
       expect(stdout).toBe(expected())
       expect(proxy.asked).toEqual([`${ISSUER_HOST}:443`])
-      const refused = await run(script('docs/setup-at-scale.md'), { HTTPS_PROXY: `http://ci:wrong@${proxy.host}` })
+      const refused = await run(script('docs/setup-at-scale.md'), {
+        HTTPS_PROXY: `http://ci:wrong@${proxy.host}`,
+      })
       expect(refused).toEqual({ stdout: '\n', stderr: 'The proxy answers 407\n' })
     } finally {
       await proxy.close()
@@ -383,30 +495,43 @@ describe('Terraform', () => {
   const env = { ...process.env, CHECKPOINT_DISABLE: '1', TF_CLI_CONFIG_FILE: '/dev/null' }
 
   terraform.run.each(everyBlock('hcl'))(terraform.title('$at: is as terraform fmt writes it'), ({ text }) => {
-    expect(spawnSync('terraform', ['fmt', '-'], { input: text, encoding: 'utf8', env })).toMatchObject({ status: 0, stdout: text })
+    expect(spawnSync('terraform', ['fmt', '-'], { input: text, encoding: 'utf8', env })).toMatchObject({
+      status: 0,
+      stdout: text,
+    })
   })
 
-  terraform.run(terraform.title('computes a good trust policy for each role, and an attachment for each of its policies'), () => {
-    const [configuration = '', values = ''] = blocksIn(readPage('docs/setup-at-scale.md'), 'hcl')
-    const folder = mkdtempSync(join(tmpdir(), 'terraform-'))
-    try {
-      // Without the resources, which would need the provider's plugin.
-      const computed = [...configuration.matchAll(/^(?:variable|locals)\b[^]*?^}\n/gm)].map(([block]) => block)
-      writeFileSync(join(folder, 'main.tf'), computed.join('\n'))
-      writeFileSync(join(folder, 'terraform.tfvars'), values)
-      const evaluated = (expression: string): unknown => {
-        const { stdout } = spawnSync('terraform', ['console'], { cwd: folder, input: `jsonencode(${expression})\n`, encoding: 'utf8', env })
-        return JSON.parse(JSON.parse(stdout) as string)
+  terraform.run(
+    terraform.title('computes a good trust policy for each role, and an attachment for each of its policies'),
+    () => {
+      const [configuration = '', values = ''] = blocksIn(readPage('docs/setup-at-scale.md'), 'hcl')
+      const folder = mkdtempSync(join(tmpdir(), 'terraform-'))
+      try {
+        // Without the resources, which would need the provider's plugin.
+        const computed = [...configuration.matchAll(/^(?:variable|locals)\b[^]*?^}\n/gm)].map(
+          ([block]) => block,
+        )
+        writeFileSync(join(folder, 'main.tf'), computed.join('\n'))
+        writeFileSync(join(folder, 'terraform.tfvars'), values)
+        const evaluated = (expression: string): unknown => {
+          const { stdout } = spawnSync('terraform', ['console'], {
+            cwd: folder,
+            input: `jsonencode(${expression})\n`,
+            encoding: 'utf8',
+            env,
+          })
+          return JSON.parse(JSON.parse(stdout) as string)
+        }
+        const trust = evaluated('local.trust') as Readonly<Record<string, unknown>>
+        expect(Object.keys(trust)).toEqual(['docs', 'shop-production', 'shop-staging'])
+        for (const policy of Object.values(trust)) expectGoodTrust(JSON.stringify(policy))
+        expect(evaluated('local.attachments')).toMatchObject({
+          'docs/AliyunOSSReadOnlyAccess': { role: 'docs', policy: 'AliyunOSSReadOnlyAccess', type: 'System' },
+          'shop-production/shop-deploy': { role: 'shop-production', type: 'Custom' },
+        })
+      } finally {
+        rmSync(folder, { recursive: true })
       }
-      const trust = evaluated('local.trust') as Readonly<Record<string, unknown>>
-      expect(Object.keys(trust)).toEqual(['docs', 'shop-production', 'shop-staging'])
-      for (const policy of Object.values(trust)) expectGoodTrust(JSON.stringify(policy))
-      expect(evaluated('local.attachments')).toMatchObject({
-        'docs/AliyunOSSReadOnlyAccess': { role: 'docs', policy: 'AliyunOSSReadOnlyAccess', type: 'System' },
-        'shop-production/shop-deploy': { role: 'shop-production', type: 'Custom' },
-      })
-    } finally {
-      rmSync(folder, { recursive: true })
-    }
-  })
+    },
+  )
 })

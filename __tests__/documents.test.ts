@@ -1,15 +1,32 @@
-/** Holds what the pages say to what the code does: names, defaults, variables, combinations, links, and the parts that scripts write. */
+/** Holds what the pages say to what the code does, and what scripts write to what is there. */
 import { existsSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { parse } from 'yaml'
 import { withDenial } from '../scripts/readme-denial.js'
 import { withTables } from '../scripts/readme-tables.js'
-import { variablesFor } from '../src/exports.js'
-import { DEFAULT_DURATION_SECONDS, DEFAULTS, EXPORT_TARGETS, INPUT_NAMES, parseInputs, type InputName } from '../src/inputs.js'
-import type { AccessKey } from '../src/credentials.js'
-import { environmentKey } from '../src/source/environment.js'
-import { anchorsOfPage, cellsOf, codeIn, PAGES, readPage, ROOT, sectionOf, tableAfter, withoutBlocks } from './pages.js'
+import { variablesFor } from '../src/handover/variables.js'
+import {
+  DEFAULT_DURATION_SECONDS,
+  DEFAULTS,
+  EXPORT_TARGETS,
+  INPUT_NAMES,
+  parseInputs,
+  type InputName,
+} from '../src/inputs/inputs.js'
+import type { AccessKey } from '../src/identity/credentials.js'
+import { environmentKey } from '../src/identity/environment.js'
+import {
+  anchorsOfPage,
+  cellsOf,
+  codeIn,
+  PAGES,
+  readPage,
+  ROOT,
+  sectionOf,
+  tableAfter,
+  withoutBlocks,
+} from './support/pages.js'
 
 interface Manifest {
   readonly description: string
@@ -43,7 +60,11 @@ describe('the manifests', () => {
 
   test("call the official action's outputs deprecated, each beside its new name", () => {
     const deprecated = Object.entries(manifest.outputs).filter(([name]) => name.startsWith('aliyun-'))
-    expect(deprecated.map(([name]) => name)).toEqual(['aliyun-access-key-id', 'aliyun-access-key-secret', 'aliyun-security-token'])
+    expect(deprecated.map(([name]) => name)).toEqual([
+      'aliyun-access-key-id',
+      'aliyun-access-key-secret',
+      'aliyun-security-token',
+    ])
     for (const [name, { description }] of deprecated) {
       expect(description).toContain('Deprecated')
       expect(manifest.outputs).toHaveProperty([name.replace('aliyun-', '')])
@@ -53,10 +74,15 @@ describe('the manifests', () => {
   test("node24's differs in the runtime and in the paths alone", () => {
     expect(parse(readPage('node24/action.yml'))).toEqual({
       ...manifest,
-      runs: { using: 'node24', main: `../${manifest.runs.main ?? ''}`, post: `../${manifest.runs.post ?? ''}` },
+      runs: {
+        using: 'node24',
+        main: `../${manifest.runs.main ?? ''}`,
+        post: `../${manifest.runs.post ?? ''}`,
+      },
     })
     expect(manifest.runs.using).toBe('node20')
-    for (const entry of ['main', 'post']) expect(existsSync(join(ROOT, manifest.runs[entry] ?? 'absent'))).toBe(true)
+    for (const entry of ['main', 'post'])
+      expect(existsSync(join(ROOT, manifest.runs[entry] ?? 'absent'))).toBe(true)
   })
 })
 
@@ -72,7 +98,9 @@ describe('README.md', () => {
   test('has every input once, with its default', () => {
     const rows = rowsOf(sectionOf(readme, 'Inputs').split('### Which')[0] ?? '')
     expect(rows.map(([name]) => codeIn(name)[0]).toSorted()).toEqual(Object.keys(manifest.inputs).toSorted())
-    const stated = rows.flatMap(([name, , value]) => (value === '' ? [] : [[codeIn(name)[0], codeIn(value)[0]]]))
+    const stated = rows.flatMap(([name, , value]) =>
+      value === '' ? [] : [[codeIn(name)[0], codeIn(value)[0]]],
+    )
     const defaults = Object.entries(manifest.inputs).flatMap(([name, { default: preset }]) =>
       preset === undefined ? [] : [[name, preset]],
     )
@@ -83,7 +111,9 @@ describe('README.md', () => {
   })
 
   test('has every output, in order', () => {
-    expect(rowsOf(sectionOf(readme, 'Outputs')).map(([name]) => codeIn(name)[0])).toEqual(Object.keys(manifest.outputs))
+    expect(rowsOf(sectionOf(readme, 'Outputs')).map(([name]) => codeIn(name)[0])).toEqual(
+      Object.keys(manifest.outputs),
+    )
   })
 
   test('a page that has lost its marks is not written', () => {
@@ -91,7 +121,10 @@ describe('README.md', () => {
   })
 
   test('gives the reason of every dependency, and CONTRIBUTING.md that of every package for development', () => {
-    const { dependencies = {}, devDependencies = {} } = JSON.parse(readPage('package.json')) as Record<string, Record<string, string>>
+    const { dependencies = {}, devDependencies = {} } = JSON.parse(readPage('package.json')) as Record<
+      string,
+      Record<string, string>
+    >
     for (const [rows, packages] of [
       [tableAfter(readme, 'Versions are pinned'), dependencies],
       [tableAfter(readPage('CONTRIBUTING.md'), '## Development dependencies'), devDependencies],
@@ -109,16 +142,31 @@ describe('the variables', () => {
     always: variablesFor({ key, accountId: '1' }, undefined, []),
     region: variablesFor({ key, accountId: '1' }, 'cn-hangzhou', []),
     ...Object.fromEntries(
-      EXPORT_TARGETS.map((name) => [`export-for: ${name}`, variablesFor({ key, accountId: '1' }, 'cn-hangzhou', [name])]),
+      EXPORT_TARGETS.map((name) => [
+        `export-for: ${name}`,
+        variablesFor({ key, accountId: '1' }, 'cn-hangzhou', [name]),
+      ]),
     ),
   }
-  const conditionOf = (variable: string): string | undefined => Object.entries(sets).find(([, set]) => set.has(variable))?.[0]
+  const conditionOf = (variable: string): string | undefined =>
+    Object.entries(sets).find(([, set]) => set.has(variable))?.[0]
   /** Each variable with the condition that its row states. */
-  const statedIn = (rows: readonly string[][], condition: (row: readonly string[]) => string): [string, string][] =>
-    rows.flatMap((row) => codeIn(row[0]?.replace(/\(with .*\)$/, '')).map((name): [string, string] => [name, condition(row)]))
+  const statedIn = (
+    rows: readonly string[][],
+    condition: (row: readonly string[]) => string,
+  ): [string, string][] =>
+    rows.flatMap((row) =>
+      codeIn(row[0]?.replace(/\(with .*\)$/, '')).map((name): [string, string] => [name, condition(row)]),
+    )
 
   test.each([
-    ['README.md', statedIn(rowsOf(sectionOf(readme, 'What later steps find')), ([, when]) => codeIn(when)[0] ?? String(when))],
+    [
+      'README.md',
+      statedIn(
+        rowsOf(sectionOf(readme, 'What later steps find')),
+        ([, when]) => codeIn(when)[0] ?? String(when),
+      ),
+    ],
     [
       'docs/programs.md',
       statedIn(
@@ -128,11 +176,14 @@ describe('the variables', () => {
     ],
   ])('%s: each is there once, and says when it is exported', (_page, stated) => {
     expect(stated.map(([name]) => name).toSorted()).toEqual([...exported.keys()].toSorted())
-    for (const [variable, condition] of stated) expect([variable, conditionOf(variable)]).toEqual([variable, condition])
+    for (const [variable, condition] of stated)
+      expect([variable, conditionOf(variable)]).toEqual([variable, condition])
   })
 
   test("docs/environment.md has the environment's variables, in the order in which they are asked", () => {
-    const rows = tableAfter(readPage('docs/environment.md'), '## Which variables').map((row) => row.slice(1).flatMap(codeIn))
+    const rows = tableAfter(readPage('docs/environment.md'), '## Which variables').map((row) =>
+      row.slice(1).flatMap(codeIn),
+    )
     expect(rows).toHaveLength(4)
     for (const [index, [id = '', secret = '', token = '']] of rows.entries()) {
       // This row and those after it are set, each variable to its own name.
@@ -147,8 +198,14 @@ type Given = Partial<Record<InputName, string>>
 
 describe('the matrix of inputs and sources', () => {
   const role: Given = { 'role-to-assume': 'acs:ram::1234567890123456:role/deploy' }
-  const chain: Given = { 'role-to-assume': 'acs:ram::1234567890123456:role/ci acs:ram::1234567890123456:role/deploy' }
-  const temporary: Given = { 'access-key-id': 'STS.Example', 'access-key-secret': 'ExampleSecret', 'security-token': 'ExampleToken' }
+  const chain: Given = {
+    'role-to-assume': 'acs:ram::1234567890123456:role/ci acs:ram::1234567890123456:role/deploy',
+  }
+  const temporary: Given = {
+    'access-key-id': 'STS.Example',
+    'access-key-secret': 'ExampleSecret',
+    'security-token': 'ExampleToken',
+  }
   /** What each column needs at least. */
   const sources: Readonly<Record<string, Given>> = {
     OIDC: { ...role, 'oidc-provider-arn': 'acs:ram::1234567890123456:oidc-provider/github' },
@@ -173,7 +230,11 @@ describe('the matrix of inputs and sources', () => {
     held: AccessKey = { accessKeyId: 'STS.Held', accessKeySecret: 'Secret', securityToken: 'Token' },
   ): boolean => {
     try {
-      parseInputs((name) => given[name], { defaultSessionName: 'example', environmentKey: held, otherFaults: [] })
+      parseInputs((name) => given[name], {
+        defaultSessionName: 'example',
+        environmentKey: held,
+        otherFaults: [],
+      })
       return true
     } catch {
       return false
@@ -201,16 +262,24 @@ describe('the matrix of inputs and sources', () => {
       case 'required unless the key is temporary':
         return !accepts(without(base, name)) && accepts(without({ ...base, ...temporary }, name))
       case 'required if the key is temporary':
-        return accepts(base) && accepts({ ...base, ...temporary }) && !accepts(without({ ...base, ...temporary }, name))
+        return (
+          accepts(base) &&
+          accepts({ ...base, ...temporary }) &&
+          !accepts(without({ ...base, ...temporary }, name))
+        )
       default: {
         const withSource = { ...base, 'credential-source': codeIn(cell)[0] ?? '' }
-        return accepts(withSource) && accepts(without(base, 'credential-source')) === cell.endsWith('or omitted')
+        return (
+          accepts(withSource) && accepts(without(base, 'credential-source')) === cell.endsWith('or omitted')
+        )
       }
     }
   }
 
   const matrix = sectionOf(readme, 'Inputs').split('### Which inputs go with which source')[1] ?? ''
-  const [head = [], ...rows] = matrix.split('\n').flatMap((line) => (/^\| (Input|`)/.test(line) ? [cellsOf(line)] : []))
+  const [head = [], ...rows] = matrix
+    .split('\n')
+    .flatMap((line) => (/^\| (Input|`)/.test(line) ? [cellsOf(line)] : []))
   const cells = rows.flatMap(([input, ...row]) =>
     row.map((cell, index) => ({ name: codeIn(input)[0] as InputName, source: head[index + 1] ?? '', cell })),
   )
@@ -225,10 +294,25 @@ describe('the matrix of inputs and sources', () => {
   })
 
   test('a long-lived key needs a role, in the environment too', () => {
-    const long: AccessKey = { accessKeyId: 'LTAI5tExample', accessKeySecret: 'Secret', securityToken: undefined }
+    const long: AccessKey = {
+      accessKeyId: 'LTAI5tExample',
+      accessKeySecret: 'Secret',
+      securityToken: undefined,
+    }
     expect(accepts(sources.Environment ?? {}, long)).toBe(true)
     expect(accepts({ 'credential-source': 'environment' }, long)).toBe(false)
   })
+})
+
+test.each(PAGES)('%s: the files and commands of this project that it names exist', (page) => {
+  const text = withoutBlocks(readPage(page))
+  const paths = codeIn(text).filter((code) =>
+    /^(src|stand-in|scripts|consumers|demo|bench|__tests__|node24|dist)\/[\w./-]*$/.test(code),
+  )
+  expect(paths.filter((path) => !existsSync(join(ROOT, path)))).toEqual([])
+  const { scripts = {} } = JSON.parse(readPage('package.json')) as Record<string, Record<string, string>>
+  const commands = [...readPage(page).matchAll(/npm run ([\w-]+(?::[\w-]+)*)/g)].map(([, name = '']) => name)
+  expect(commands.filter((name) => !(name in scripts))).toEqual([])
 })
 
 test.each(PAGES)('%s: its links and anchors lead somewhere', (page) => {

@@ -1,4 +1,5 @@
-// Writes the denial that README.md shows: a run of the built action against the stand-in, as the log shows it. `npm run build && npm run denial`.
+// Writes the denial that README.md shows, from a run of the built action against the stand-in:
+// `npm run build && npm run denial`.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { startJob } from '../demo/job.js'
 import { trustOfOidc } from '../stand-in/policy.js'
@@ -6,7 +7,8 @@ import { startStandIn } from '../stand-in/stand-in.js'
 import { README, replaced } from './readme-tables.js'
 
 /**
- * What the step prints if the role trusts the ordinary form of the subject and GitHub sends the immutable one.
+ * What the step prints if the role trusts the ordinary form of the subject and GitHub sends the
+ * immutable one.
  *
  * @returns the log, with a fixed RequestId and the host of STS in place of the stand-in's
  */
@@ -24,7 +26,11 @@ async function denial(): Promise<string> {
     },
   )
   try {
-    const { arn: providerArn } = ram.addOidcProvider({ name: 'github', issuer: issuer.iss, clientIds: ['sts.aliyuncs.com'] })
+    const { arn: providerArn } = ram.addOidcProvider({
+      name: 'github',
+      issuer: issuer.iss,
+      clientIds: ['sts.aliyuncs.com'],
+    })
     const { arn: roleArn } = ram.addRole({
       name: 'deploy',
       trustPolicy: trustOfOidc(providerArn, {
@@ -59,4 +65,5 @@ export async function withDenial(readme: string): Promise<string> {
   return replaced(readme, 'denial', `\`\`\`text\n${await denial()}\n\`\`\``)
 }
 
-if (process.argv[1] === import.meta.filename) writeFileSync(README, await withDenial(readFileSync(README, 'utf8')))
+if (process.argv[1] === import.meta.filename)
+  writeFileSync(README, await withDenial(readFileSync(README, 'utf8')))

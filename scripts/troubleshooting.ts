@@ -1,4 +1,5 @@
-// Writes the codes' part of docs/troubleshooting.md from the table that the step's messages come from: `npx tsx scripts/troubleshooting.ts`.
+// Writes the codes' part of docs/troubleshooting.md from the table that the step's messages come
+// from: `npm run troubleshooting`.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { markdownProse } from '../src/text/document.js'
@@ -17,11 +18,13 @@ export function withCodes(page: string): string {
 }
 
 /**
- * The anchors of a code's section, which messages link to: the code in lower case, with hyphens for dots and without the `.*` of a family.
- * A code that several sections share is the first one's.
+ * The anchors of a code's section, which messages link to: the code in lower case, with hyphens for
+ * dots and without the `.*` of a family. A code that several sections share is the first one's.
  */
 export function anchorsOf(answer: StsAnswer): string[] {
-  const earlier = STS_ANSWERS.slice(0, STS_ANSWERS.indexOf(answer)).flatMap(({ codes }) => codes.map(anchorOfCode))
+  const earlier = STS_ANSWERS.slice(0, STS_ANSWERS.indexOf(answer)).flatMap(({ codes }) =>
+    codes.map(anchorOfCode),
+  )
   return [...new Set(answer.codes.map(anchorOfCode))].filter((anchor) => !earlier.includes(anchor))
 }
 
@@ -49,7 +52,10 @@ function section(answer: StsAnswer): string {
       : `**Fix.**\n\n${answer.fix.map((sentence) => `- ${markdownProse([sentence])}`).join('\n')}`,
   ]
     .join('\n\n')
-    .replace(PAGE_AND_SECTION, (_, page: string, title: string) => `[${title}](${page}#${title.toLowerCase()})`)
+    .replace(
+      PAGE_AND_SECTION,
+      (_, page: string, title: string) => `[${title}](${page}#${title.toLowerCase()})`,
+    )
 }
 
 if (process.argv[1] === import.meta.filename) writeFileSync(PAGE, withCodes(readFileSync(PAGE, 'utf8')))

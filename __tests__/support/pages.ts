@@ -2,11 +2,12 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
-export const ROOT = resolve(import.meta.dirname, '..')
+export const ROOT = resolve(import.meta.dirname, '../..')
 
 export const readPage = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
 
-const markdown = (folder: string): string[] => readdirSync(join(ROOT, folder)).filter((name) => name.endsWith('.md'))
+const markdown = (folder: string): string[] =>
+  readdirSync(join(ROOT, folder)).filter((name) => name.endsWith('.md'))
 
 /** Every Markdown page, by its path from the root. */
 export const PAGES: readonly string[] = [...markdown('.'), ...markdown('docs').map((name) => `docs/${name}`)]
@@ -42,7 +43,7 @@ export function sectionOf(page: string, heading: string): string {
   return end < 0 ? rest : rest.slice(0, end)
 }
 
-/** The anchors that GitHub gives a page: its headings', counted where they repeat, and those that it sets itself. */
+/** A page's anchors: GitHub's for its headings, counted if they repeat, and those that it sets. */
 export function anchorsOfPage(page: string): string[] {
   const seen = new Map<string, number>()
   const headings = [...withoutBlocks(page).matchAll(/^#{1,6} (.+)$/gm)].map(([, heading = '']) => {
