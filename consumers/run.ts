@@ -43,7 +43,8 @@ async function main(args: readonly string[]): Promise<number> {
 
   const results = readResults()
   console.log(`\n${tableOf(results)}`)
-  const faults = args.length > 0 ? [] : disagreements(readFileSync(join(ROOT, 'docs/programs.md'), 'utf8'), results)
+  const faults =
+    args.length > 0 ? [] : disagreements(readFileSync(join(ROOT, 'docs/programs.md'), 'utf8'), results)
   for (const fault of faults) console.log(`\ndocs/programs.md: ${fault}`)
 
   const tests = files.flatMap(({ assertionResults }) => assertionResults)
