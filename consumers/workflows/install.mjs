@@ -1,19 +1,20 @@
-// What these tests run beside Node: act, actionlint and zizmor, of fixed versions, in a folder that git ignores. Nothing is fetched that is
-// there already. What cannot be had is named; in a CI run that is an error, since a suite that skips what it is for proves nothing.
+// What these tests run beside Node: act, actionlint and zizmor, of fixed versions, in a folder that git ignores. Go checks its modules
+// against the public checksum database; zizmor's checksums are in requirements.txt. Nothing is fetched that is there already. What cannot be had is named; in a CI run that is an error, since a suite that skips what it is for proves nothing.
 import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { PROGRAMS } from './programs.mjs'
+import { PROGRAMS, REQUIREMENTS } from './programs.mjs'
 
 /** How to install each, into the folder of its program. */
 const COMMANDS = {
   act: async (folder, version) => run('go', ['install', `github.com/nektos/act@v${version}`], { GOBIN: folder }),
   actionlint: async (folder, version) =>
     run('go', ['install', `github.com/rhysd/actionlint/cmd/actionlint@v${version}`], { GOBIN: folder }),
-  async zizmor(folder, version) {
+  async zizmor(folder) {
     await run('python3', ['-m', 'venv', dirname(folder)])
-    await run(join(folder, 'pip'), ['install', '--quiet', '--disable-pip-version-check', `zizmor==${version}`])
+    const options = ['--quiet', '--disable-pip-version-check', '--only-binary=:all:', '--require-hashes']
+    await run(join(folder, 'pip'), ['install', ...options, '--requirement', REQUIREMENTS])
   },
 }
 
