@@ -3,27 +3,34 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { expect, test } from '@jest/globals'
-import { example, makeRepository } from './act.js'
+import { asForGithub, example, makeRepository } from './act.js'
 import { PROGRAMS } from './programs.mjs'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 
+/** The runners' labels that the examples use beside GitHub's own: whoever has such runners tells actionlint in the same way. */
+const ACTIONLINT_CONFIG = { '.github/actionlint.yaml': 'self-hosted-runner:\n  labels: [ack-runners, docker]\n' }
+
 /** What lies in a repository, by its name, from where it lies in this one. */
 const REPOSITORIES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  'of this project': filesOfThis('action.yml', 'node24/action.yml', '.github/dependabot.yml', '.github/workflows/ci.yml'),
+  'of this project': filesOfThis(
+    'action.yml',
+    'node24/action.yml',
+    'dist/main/index.js',
+    'dist/post/index.js',
+    ...readdirSync(join(ROOT, '.github'), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.yml'))
+      .map((name) => join('.github', name)),
+  ),
   ...Object.fromEntries(
     readdirSync(join(ROOT, 'examples'))
       .filter((name) => name.endsWith('.yml'))
-      .map((name) => [`of ${name}`, { [`.github/workflows/${name}`]: example(name) }]),
+      .map((name) => [`of ${name}`, { ...ACTIONLINT_CONFIG, [`.github/workflows/${name}`]: asForGithub(example(name)) }]),
   ),
-  'of composite/': {
-    '.github/workflows/deploy.yml': example('composite/deploy.yml'),
-    '.github/actions/alibaba-cloud/action.yml': example('composite/action.yml'),
-  },
-  'of reusable/': {
-    '.github/workflows/deploy.yml': example('reusable/deploy.yml'),
-    '.github/workflows/release.yml': example('reusable/release.yml'),
-  },
+  'of composite/': { '.github/workflows/deploy.yml': example('composite/deploy.yml') },
+  'of composite/, where the action is': { 'alibaba-cloud/action.yml': example('composite/action.yml') },
+  'of reusable/': { '.github/workflows/release.yml': example('reusable/release.yml') },
+  'of reusable/, where the called workflow is': { '.github/workflows/deploy.yml': example('reusable/deploy.yml') },
 }
 
 function filesOfThis(...paths: string[]): Record<string, string> {
@@ -45,7 +52,10 @@ function lint(files: Readonly<Record<string, string>>, program: string, ...args:
 
 const { actionlint, zizmor } = PROGRAMS
 
-;(existsSync(actionlint.path) ? test : test.skip).each(Object.entries(REPOSITORIES))('actionlint: the workflows %s', (_name, files) => {
+// actionlint reads workflows, and the actions that they use, but no actions alone.
+const WITH_WORKFLOWS = Object.entries(REPOSITORIES).filter(([, files]) => Object.keys(files).some((path) => path.includes('/workflows/')))
+
+;(existsSync(actionlint.path) ? test : test.skip).each(WITH_WORKFLOWS)('actionlint: the workflows %s', (_name, files) => {
   expect(lint(files, actionlint.path)).toEqual({ status: 0, output: '' })
 })
 
@@ -54,4 +64,26 @@ const { actionlint, zizmor } = PROGRAMS
   const { status, output } = lint(files, zizmor.path, '--offline', '--no-progress', '--config', config, '.')
   expect(output).toContain('No findings to report')
   expect(status).toBe(0)
+})
+
+const EXAMPLES = readdirSync(join(ROOT, 'examples'), { recursive: true, encoding: 'utf8' }).filter((name) => /\.(yml|tf)$/.test(name))
+
+test.each(EXAMPLES)('%s begins with two or three lines that say what it shows and what to change', (name) => {
+  const comment = /^(# .*\n)+/.exec(example(name))?.[0] ?? ''
+  expect(comment.match(/^# /gm)?.length).toBeGreaterThanOrEqual(2)
+  expect(comment.match(/^# /gm)?.length).toBeLessThanOrEqual(3)
+  expect(comment).toContain('Change ')
+})
+
+test.each(EXAMPLES.filter((name) => name.endsWith('.yml')))('%s grants id-token at the job, and writes account IDs in quotes', (name) => {
+  const text = example(name)
+  expect(text).not.toMatch(/^ {2}id-token:/m)
+  // An ID that is a value of its own, in a list or after a colon.
+  expect(text).not.toMatch(/(: |- |, |\[)\d{12,}(?=[\s,\]]|$)/m)
+})
+
+const terraform = spawnSync('terraform', ['version']).status === 0
+;(terraform ? test : test.skip)('the configurations of Terraform are formatted', () => {
+  const { status, stdout } = spawnSync('terraform', ['fmt', '-check', '-recursive', join(ROOT, 'examples')], { encoding: 'utf8' })
+  expect({ status, stdout }).toEqual({ status: 0, stdout: '' })
 })
