@@ -1,4 +1,5 @@
-// Prints the changelog's notes of one version, for the release's page. `node scripts/release-notes.mjs 1.2.3`, in the project's folder.
+// Prints the changelog's notes of one version, for the release's page. In the project's folder:
+// node scripts/release-notes.mjs 1.2.3
 // Fails unless package.json has that version too and the changelog says since when it is out.
 import { readFileSync } from 'node:fs'
 
@@ -15,7 +16,9 @@ const notes = lines
 const faults = [
   version !== packageVersion && `package.json has the version ${packageVersion}, not ${version}.`,
   section === undefined && `CHANGELOG.md has no section "## [${version}]".`,
-  section !== undefined && !/ - \d{4}-\d{2}-\d{2}$/.test(heading) && `CHANGELOG.md gives ${version} no date: "## ${heading}".`,
+  section !== undefined &&
+    !/ - \d{4}-\d{2}-\d{2}$/.test(heading) &&
+    `CHANGELOG.md gives ${version} no date: "## ${heading}".`,
   section !== undefined && notes === '' && `CHANGELOG.md says nothing about ${version}.`,
 ].filter((fault) => fault !== false)
 if (faults.length > 0) {

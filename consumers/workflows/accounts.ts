@@ -29,7 +29,8 @@ export interface Accounts {
 }
 
 /**
- * Alibaba Cloud as the examples need it: three accounts that know GitHub, each with a role `deploy`, and STS under its own names.
+ * Alibaba Cloud as the examples need it: three accounts that know GitHub, each with a role
+ * `deploy`, and STS under its own names.
  * @param issuer of the jobs' OIDC tokens. Default: github.com's
  */
 export async function startAccounts(issuer: string = GITHUB_ISSUER): Promise<Accounts> {
@@ -49,18 +50,29 @@ export async function startAccounts(issuer: string = GITHUB_ISSUER): Promise<Acc
           byOidc(accountId, 'ghes', 'repo:octo-org/octo-repo:ref:refs/heads/main', ISSUERS.ghes),
           byOidc(accountId, 'forgejo', 'repo:octo-org-1/octo-repo-2:ref:refs/heads/main', ISSUERS.forgejo),
           byOidc(accountId, 'ack-rrsa-c0123456789', SERVICE_ACCOUNT, ISSUERS['ack-rrsa-c0123456789']),
-          { Effect: 'Allow', Action: 'sts:AssumeRole', Principal: { RAM: [`acs:ram::${ACCOUNT}:root`, `acs:ram::${STAGING}:role/ci`] } },
+          {
+            Effect: 'Allow',
+            Action: 'sts:AssumeRole',
+            Principal: { RAM: [`acs:ram::${ACCOUNT}:root`, `acs:ram::${STAGING}:role/ci`] },
+          },
         ],
       },
     })
   }
   ram.addOidcProvider({ name: 'our-issuer', issuer: GITHUB_ISSUER, clientIds: ['sts.aliyuncs.com'] })
-  for (const [name, iss] of Object.entries(ISSUERS)) ram.addOidcProvider({ name, issuer: iss, clientIds: ['sts.aliyuncs.com'] })
+  for (const [name, iss] of Object.entries(ISSUERS))
+    ram.addOidcProvider({ name, issuer: iss, clientIds: ['sts.aliyuncs.com'] })
   ram.addRole({
     name: 'plan',
-    trustPolicy: { Version: '1', Statement: [byOidc(ACCOUNT, 'github', 'repo:octo-org/octo-repo:pull_request')] },
+    trustPolicy: {
+      Version: '1',
+      Statement: [byOidc(ACCOUNT, 'github', 'repo:octo-org/octo-repo:pull_request')],
+    },
   })
-  const mayAssume = { Version: '1', Statement: [{ Effect: 'Allow', Action: 'sts:AssumeRole', Resource: '*' }] }
+  const mayAssume = {
+    Version: '1',
+    Statement: [{ Effect: 'Allow', Action: 'sts:AssumeRole', Resource: '*' }],
+  }
   ram.addRole({
     name: 'ci',
     accountId: STAGING,
@@ -70,7 +82,12 @@ export async function startAccounts(issuer: string = GITHUB_ISSUER): Promise<Acc
   return { standIn, key: ram.addUser({ name: 'ci', policies: [mayAssume] }).accessKey }
 }
 
-function byOidc(accountId: string, provider: string, subject: string, issuer: string = GITHUB_ISSUER): object {
+function byOidc(
+  accountId: string,
+  provider: string,
+  subject: string,
+  issuer: string = GITHUB_ISSUER,
+): object {
   return {
     Effect: 'Allow',
     Action: 'sts:AssumeRole',

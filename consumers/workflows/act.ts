@@ -1,13 +1,25 @@
 /**
- * Runs a workflow as a user wrote it: act, without Docker, in a repository made for it, on the action as a runner downloads it. STS is found
- * under its real names, by a proxy that leads them to the stand-in; the programs that the workflow calls are probes, which tell what they see.
- * A program that the workflow downloads is found under its real address, in an archive made here; the archive's checksum takes the place of the
- * one in the workflow. No other program is given to a workflow than those that the test says are on the machine.
- * After every run it is checked, without the test's asking, that the log held no secret, that the home is as it was, and that the workspace
- * holds what was checked out and nothing else.
+ * Runs a workflow as a user wrote it: act, without Docker, in a repository made for it, on the
+ * action as a runner downloads it. STS is found under its real names, by a proxy that leads them to
+ * the stand-in; the programs that the workflow calls are probes, which tell what they see. A
+ * program that the workflow downloads is found under its real address, in an archive made here; the
+ * archive's checksum takes the place of the one in the workflow. No other program is given to a
+ * workflow than those that the test says are on the machine. After every run it is checked, without
+ * the test's asking, that the log held no secret, that the home is as it was, and that the
+ * workspace holds what was checked out and nothing else.
  */
 import { execFileSync, spawn } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { createHash } from 'node:crypto'
 import { createServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
@@ -32,7 +44,9 @@ export const HAS_ACT = existsSync(PROGRAMS.act.path)
 
 /** What a program saw that the workflow ran. */
 export interface Sight {
-  /** `deploy.sh`, `aliyun`; `(end)` for what is left after the posts of all steps but checkout's. */
+  /**
+   * `deploy.sh`, `aliyun`; `(end)` for what is left after the posts of all steps but checkout's.
+   */
   readonly program: string
   readonly args: readonly string[]
   readonly cwd: string
@@ -43,11 +57,17 @@ export interface Sight {
   readonly workspace: readonly string[]
   /** ~/.aliyun/config.json */
   readonly config?: string
-  /** The ARN under which an SDK's default chain finds itself; absent where it finds no credentials, or none that STS knows. */
+  /**
+   * The ARN under which an SDK's default chain finds itself; absent where it finds no credentials,
+   * or none that STS knows.
+   */
   readonly identity?: string
 }
 
-/** What a probe is told to print, and how to end. `interrupt` sends act a SIGINT and leaves the probe waiting. */
+/**
+ * What a probe is told to print, and how to end. `interrupt` sends act a SIGINT and leaves the
+ * probe waiting.
+ */
 export type Answer = { readonly exitCode?: number; readonly stdout?: string } | 'interrupt'
 
 export interface WorkflowRun {
@@ -77,7 +97,10 @@ export interface RunOptions {
   readonly installed?: readonly string[]
   /** What a downloaded program runs in place of a probe, by its name. */
   readonly downloaded?: Readonly<Record<string, string>>
-  /** False leaves the checksums in the workflow as they are: they are not those of the archives made here. Default true. */
+  /**
+   * False leaves the checksums in the workflow as they are: they are not those of the archives made
+   * here. Default true.
+   */
   readonly fitChecksums?: boolean
   /** Other repositories' files, by `owner/name@ref`. */
   readonly repositories?: Readonly<Record<string, Readonly<Record<string, string>>>>
@@ -105,13 +128,17 @@ export function example(name: string): string {
 }
 
 /**
- * A workflow for Forgejo or Gitea as it would be for GitHub, which is what the linters and act know: actions without the address of a server,
- * and the permission for what Forgejo calls enable-openid-connect.
+ * A workflow for Forgejo or Gitea as it would be for GitHub, which is what the linters and act
+ * know: actions without the address of a server, and the permission for what Forgejo calls
+ * enable-openid-connect.
  */
 export function asForGithub(text: string): string {
   return text
     .replaceAll(/uses: https:\/\/[^/]+\//g, 'uses: ')
-    .replace(/^( *)enable-openid-connect: true.*$/m, '$1permissions:\n$1  id-token: write\n$1  contents: read')
+    .replace(
+      /^( *)enable-openid-connect: true.*$/m,
+      '$1permissions:\n$1  id-token: write\n$1  contents: read',
+    )
 }
 
 /**
@@ -119,9 +146,20 @@ export function asForGithub(text: string): string {
  * @param folder made here
  */
 export function makeRepository(folder: string, files: Readonly<Record<string, string>>): void {
-  for (const [path, content] of Object.entries(files)) write(join(folder, path), content, content.startsWith('#!') ? 0o755 : 0o644)
+  for (const [path, content] of Object.entries(files))
+    write(join(folder, path), content, content.startsWith('#!') ? 0o755 : 0o644)
   const git = (...args: string[]): void => {
-    execFileSync('git', ['-C', folder, '-c', 'user.name=o', '-c', 'user.email=o@localhost', '-c', 'commit.gpgsign=false', ...args])
+    execFileSync('git', [
+      '-C',
+      folder,
+      '-c',
+      'user.name=o',
+      '-c',
+      'user.email=o@localhost',
+      '-c',
+      'commit.gpgsign=false',
+      ...args,
+    ])
   }
   git('init', '--quiet', '--initial-branch=main')
   git('remote', 'add', 'origin', 'https://github.com/octo-org/octo-repo')
@@ -129,16 +167,28 @@ export function makeRepository(folder: string, files: Readonly<Record<string, st
   git('commit', '--quiet', '--message', 'Begin')
 }
 
-/** @param files the repository's, by path. A script that a workflow or an action names as `./x.sh` is a probe, made at the top and in every folder given. */
+/**
+ * @param files the repository's, by path. A script that a workflow or an action names as `./x.sh`
+ * is a probe, made at the top and in every folder given.
+ */
 export async function runWorkflow(
   { standIn }: Accounts,
   files: Readonly<Record<string, string>>,
   options: RunOptions = {},
 ): Promise<WorkflowRun> {
-  const { workflow = 'deploy.yml', secrets = {}, config, leavesHome = false, node = process.execPath, answer = () => ({}) } = options
+  const {
+    workflow = 'deploy.yml',
+    secrets = {},
+    config,
+    leavesHome = false,
+    node = process.execPath,
+    answer = () => ({}),
+  } = options
   const { event = { name: 'push' }, installed = [], repositories = {}, actions = [], env = {} } = options
   const folder = mkdtempSync(join(tmpdir(), 'workflow-'))
-  const allTexts = [files, ...Object.values(repositories)].flatMap((content) => Object.values(content)).join('\n')
+  const allTexts = [files, ...Object.values(repositories)]
+    .flatMap((content) => Object.values(content))
+    .join('\n')
   const home = join(folder, 'home')
   const configFile = join(home, '.aliyun/config.json')
   mkdirSync(home)
@@ -162,7 +212,8 @@ export async function runWorkflow(
   })
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
   const probeArgs = [`http://127.0.0.1:${(server.address() as AddressInfo).port}`, standIn.sts.url]
-  const probeCommand = (name: string): string => options.downloaded?.[name] ?? `node '${PROBE}' ${probeArgs.join(' ')} ${name}`
+  const probeCommand = (name: string): string =>
+    options.downloaded?.[name] ?? `node '${PROBE}' ${probeArgs.join(' ')} ${name}`
   const downloads = await startDownloads(folder, probeCommand)
   const stsPort = Number(new URL(standIn.sts.url).port)
   const proxy = await startConnectProxy({
@@ -210,8 +261,19 @@ export async function runWorkflow(
       event.name,
       ...['--eventpath', eventFile],
       ...['--workflows', `.github/workflows/${workflow}`],
-      ...['ubuntu-latest', 'self-hosted', 'linux', 'ack-runners', 'docker'].flatMap((label) => ['--platform', `${label}=-self-hosted`]),
-      ...['--container-daemon-socket', '-', '--no-cache-server', '--action-offline-mode', '--no-skip-checkout', '--concurrent-jobs', '2'],
+      ...['ubuntu-latest', 'self-hosted', 'linux', 'ack-runners', 'docker'].flatMap((label) => [
+        '--platform',
+        `${label}=-self-hosted`,
+      ]),
+      ...[
+        '--container-daemon-socket',
+        '-',
+        '--no-cache-server',
+        '--action-offline-mode',
+        '--no-skip-checkout',
+        '--concurrent-jobs',
+        '2',
+      ],
       ...['--action-cache-path', join(folder, 'cache')],
       ...['--local-repository', `OWNER/configure-alibaba-cloud-credentials@v1=${action}`],
       ...others.flatMap((other) => ['--local-repository', other]),
@@ -239,7 +301,8 @@ export async function runWorkflow(
       child.kill('SIGINT')
     }
     let log = ''
-    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (part: string) => (log += part))
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (part: string) => (log += part))
     const exitCode = await new Promise<number | null>((done, fail) => {
       child.once('error', fail)
       child.once('close', done)
@@ -251,7 +314,9 @@ export async function runWorkflow(
       throw new Error(`The home is not as it was: ${Object.keys(after).join(' ')}\n${log}`)
     const checkedOut = readdirSync(repository, { recursive: true, encoding: 'utf8' })
     for (const { program, workspace } of sights) {
-      const strange = workspace.filter((path) => !checkedOut.includes(path) && options.writes?.test(path) !== true)
+      const strange = workspace.filter(
+        (path) => !checkedOut.includes(path) && options.writes?.test(path) !== true,
+      )
       if (strange.length > 0) throw new Error(`${program} found in the workspace ${strange.join(' ')}`)
     }
     return {
@@ -278,7 +343,10 @@ export async function runWorkflow(
   }
 }
 
-/** Stands for actions/checkout: its main copies the repository into the workspace, and its post, the last of the job, is a probe. */
+/**
+ * Stands for actions/checkout: its main copies the repository into the workspace, and its post, the
+ * last of the job, is a probe.
+ */
 function makeCheckout(folder: string, repository: string, probeArgs: readonly string[]): void {
   const main = `import { cpSync } from 'node:fs'
 cpSync(${JSON.stringify(repository)}, process.env.GITHUB_WORKSPACE, { recursive: true })
@@ -287,7 +355,10 @@ cpSync(${JSON.stringify(repository)}, process.env.GITHUB_WORKSPACE, { recursive:
 }
 
 function makeAction(folder: string, { main, post }: { readonly main: string; readonly post: string }): void {
-  write(join(folder, 'action.yml'), 'name: stand-in\ndescription: stand-in\nruns: { using: node20, main: main.mjs, post: post.mjs }\n')
+  write(
+    join(folder, 'action.yml'),
+    'name: stand-in\ndescription: stand-in\nruns: { using: node20, main: main.mjs, post: post.mjs }\n',
+  )
   write(join(folder, 'main.mjs'), main)
   write(join(folder, 'post.mjs'), post)
 }
@@ -308,11 +379,22 @@ interface Downloads {
   readonly close: () => Promise<void>
 }
 
-/** Stands for the hosts that the examples download programs from, over TLS: archives in the real ones' form, each with one program. */
+/**
+ * Stands for the hosts that the examples download programs from, over TLS: archives in the real
+ * ones' form, each with one program.
+ */
 async function startDownloads(folder: string, command: (program: string) => string): Promise<Downloads> {
-  const archives: readonly { readonly path: RegExp; readonly program: string; readonly pack: readonly [string, ...string[]] }[] = [
+  const archives: readonly {
+    readonly path: RegExp
+    readonly program: string
+    readonly pack: readonly [string, ...string[]]
+  }[] = [
     { path: /\/aliyun-cli-linux-[\d.]+-amd64\.tgz$/, program: 'aliyun', pack: ['tar', '-czf'] },
-    { path: /\/terraform_[\d.]+_linux_amd64\.zip$/, program: 'terraform', pack: ['python3', '-m', 'zipfile', '-c'] },
+    {
+      path: /\/terraform_[\d.]+_linux_amd64\.zip$/,
+      program: 'terraform',
+      pack: ['python3', '-m', 'zipfile', '-c'],
+    },
   ]
   const made = new Map<string, Buffer>()
   const archiveOf = ({ program, pack: [packer, ...options] }: (typeof archives)[number]): Buffer => {
@@ -328,16 +410,24 @@ async function startDownloads(folder: string, command: (program: string) => stri
 
   const certificates = await createCertificates(DOWNLOAD_HOSTS)
   const asked: string[] = []
-  const server = createTlsServer({ key: certificates.key, cert: certificates.cert }, ({ headers, url = '' }, response) => {
-    asked.push(`https://${headers.host ?? ''}${url}`)
-    const archive = archives.find(({ path }) => path.test(url))
-    if (archive === undefined) response.writeHead(404).end()
-    else response.end(archiveOf(archive))
-  })
+  const server = createTlsServer(
+    { key: certificates.key, cert: certificates.cert },
+    ({ headers, url = '' }, response) => {
+      asked.push(`https://${headers.host ?? ''}${url}`)
+      const archive = archives.find(({ path }) => path.test(url))
+      if (archive === undefined) response.writeHead(404).end()
+      else response.end(archiveOf(archive))
+    },
+  )
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
 
   interface Steps {
-    readonly jobs?: Readonly<Record<string, { readonly steps?: readonly { readonly run?: string; readonly env?: { SHA256?: string } }[] }>>
+    readonly jobs?: Readonly<
+      Record<
+        string,
+        { readonly steps?: readonly { readonly run?: string; readonly env?: { SHA256?: string } }[] }
+      >
+    >
   }
   return {
     port: (server.address() as AddressInfo).port,
@@ -364,11 +454,22 @@ function mapValues<T>(record: Readonly<Record<string, T>>, map: (value: T) => T)
   return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, map(value)]))
 }
 
-/** A probe for each script that a text names as `./x.sh`, at the top and in every folder of the files. */
-function scripts(files: Readonly<Record<string, string>>, text: string, probe: (name: string) => string): Record<string, string> {
+/**
+ * A probe for each script that a text names as `./x.sh`, at the top and in every folder of the
+ * files.
+ */
+function scripts(
+  files: Readonly<Record<string, string>>,
+  text: string,
+  probe: (name: string) => string,
+): Record<string, string> {
   const names = [...text.matchAll(/\.\/([a-z-]+\.sh)\b/g)].map((match) => match[1] ?? '')
-  const folders = new Set(['.', ...Object.keys(files).map(dirname)].filter((path) => !path.startsWith('.github')))
-  return Object.fromEntries([...folders].flatMap((path) => names.map((name) => [join(path, name), probe(name)])))
+  const folders = new Set(
+    ['.', ...Object.keys(files).map(dirname)].filter((path) => !path.startsWith('.github')),
+  )
+  return Object.fromEntries(
+    [...folders].flatMap((path) => names.map((name) => [join(path, name), probe(name)])),
+  )
 }
 
 /** Every file below a folder: its content by path. */

@@ -1,6 +1,7 @@
 /**
- * Runs ecs-ram-role.yml on a machine that is an ECS instance: the metadata service has its real address. To be started inside a private network
- * namespace that has the address; writes what was seen to stdout, as JSON.
+ * Runs ecs-ram-role.yml on a machine that is an ECS instance: the metadata service has its real
+ * address. To be started inside a private network namespace that has the address; writes what was
+ * seen to stdout, as JSON.
  */
 import { startMetadata } from '../../stand-in/metadata.js'
 import { ACCOUNT, startAccounts } from './accounts.js'
@@ -16,7 +17,10 @@ export interface EcsJob extends Pick<WorkflowRun, 'exitCode' | 'log' | 'sights' 
 async function main(): Promise<void> {
   const accounts = await startAccounts()
   const { standIn } = accounts
-  const mayAssume = { Version: '1', Statement: [{ Effect: 'Allow', Action: 'sts:AssumeRole', Resource: '*' }] }
+  const mayAssume = {
+    Version: '1',
+    Statement: [{ Effect: 'Allow', Action: 'sts:AssumeRole', Resource: '*' }],
+  }
   standIn.ram.addRole({ name: 'runner', policies: [mayAssume] })
   const metadata = await startMetadata({
     standIn,

@@ -5,10 +5,35 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { startOss } from '../../stand-in/oss.js'
-import { asForGithub, example, EXAMPLES_FOLDER, HAS_ACT, NODES, runWorkflow, type RunOptions, type WorkflowRun } from './act.js'
-import { ACCOUNT, ISSUERS, PRODUCTION, SERVICE_ACCOUNT, STAGING, startAccounts, type Accounts } from './accounts.js'
+import {
+  asForGithub,
+  example,
+  EXAMPLES_FOLDER,
+  HAS_ACT,
+  NODES,
+  runWorkflow,
+  type RunOptions,
+  type WorkflowRun,
+} from './act.js'
+import {
+  ACCOUNT,
+  ISSUERS,
+  PRODUCTION,
+  SERVICE_ACCOUNT,
+  STAGING,
+  startAccounts,
+  type Accounts,
+} from './accounts.js'
 import type { EcsJob } from './ecs-job.js'
-import { arnIn, configOf, credentialVariables, deployIn, EMPTIED, ownerConfig, variablesOf } from './sights.js'
+import {
+  arnIn,
+  configOf,
+  credentialVariables,
+  deployIn,
+  EMPTIED,
+  ownerConfig,
+  variablesOf,
+} from './sights.js'
 
 let accounts: Accounts
 beforeAll(async () => {
@@ -32,7 +57,10 @@ function keySecrets(): Record<string, string> {
   return { ALIBABA_CLOUD_ACCESS_KEY_ID: accessKeyId, ALIBABA_CLOUD_ACCESS_KEY_SECRET: accessKeySecret }
 }
 
-/** Runs an example if the jobs' tokens come from another issuer than GitHub's own, with other claims. */
+/**
+ * Runs an example if the jobs' tokens come from another issuer than GitHub's own, with other
+ * claims.
+ */
 async function runAt(
   issuer: string,
   claims: Readonly<Record<string, string>>,
@@ -42,16 +70,28 @@ async function runAt(
   const elsewhere = await startAccounts(issuer)
   Object.assign(elsewhere.standIn.issuer.claims, claims)
   try {
-    return await runWorkflow(elsewhere, { '.github/workflows/deploy.yml': asForGithub(example(name)) }, options)
+    return await runWorkflow(
+      elsewhere,
+      { '.github/workflows/deploy.yml': asForGithub(example(name)) },
+      options,
+    )
   } finally {
     await elsewhere.standIn.close()
   }
 }
 
-/** Where the composite action and the reusable workflow are. */
-const OTHER_REPOSITORY = 'octo-org/ci@6dcb09b5b57875f334f61aebed695e2e4193db5e'
+/** The SHA by which an example pins an action. */
+function pinOf(action: string, name: string): string {
+  const pin = new RegExp(`uses: ${action}@([0-9a-f]{40}) # v`).exec(example(name))?.[1]
+  if (pin === undefined) throw new Error(`${name} does not pin ${action}`)
+  return pin
+}
 
-const CLI_ARCHIVE = 'https://github.com/aliyun/aliyun-cli/releases/download/v3.4.11/aliyun-cli-linux-3.4.11-amd64.tgz'
+/** Where the composite action and the reusable workflow are. */
+const OTHER_REPOSITORY = `octo-org/ci@${pinOf('octo-org/ci/alibaba-cloud', 'composite/deploy.yml')}`
+
+const CLI_ARCHIVE =
+  'https://github.com/aliyun/aliyun-cli/releases/download/v3.4.11/aliyun-cli-linux-3.4.11-amd64.tgz'
 const TERRAFORM_ARCHIVE = 'https://releases.hashicorp.com/terraform/1.11.4/terraform_1.11.4_linux_amd64.zip'
 
 /** Which examples are not run, and why. They are linted all the same. */
@@ -74,17 +114,24 @@ test('what is not run is there', () => {
 const TERRAFORM = spawnSync('sh', ['-c', 'command -v terraform'], { encoding: 'utf8' }).stdout.trim()
 
 describeWithAct('the examples, run by act', () => {
-  test.each(['oidc.yml', 'node24.yml'].flatMap((name) => NODES.map((node) => [name, node] as const)))('%s on %s', async (name, node) => {
-    const run = await runWorkflow(accounts, { '.github/workflows/deploy.yml': example(name) }, { node })
-    const deploy = run.sight('deploy.sh')
-    expect(run).toMatchObject({ exitCode: 0, hosts: ['sts.cn-hangzhou.aliyuncs.com:443'], config: undefined })
-    expect(deploy.identity).toBe(deployIn(ACCOUNT))
-    expect(credentialVariables(deploy)).toEqual(variablesOf(deploy, 'cn-hangzhou'))
-    expect(deploy.config).toBeUndefined()
-    expect(run.ends.map(credentialVariables)).toEqual([EMPTIED])
-    expect(run.ends[0]?.identity).toBeUndefined()
-    expect(run.log).not.toMatch(/::warning|deprecat|DEP0\d/i)
-  })
+  test.each(['oidc.yml', 'node24.yml'].flatMap((name) => NODES.map((node) => [name, node] as const)))(
+    '%s on %s',
+    async (name, node) => {
+      const run = await runWorkflow(accounts, { '.github/workflows/deploy.yml': example(name) }, { node })
+      const deploy = run.sight('deploy.sh')
+      expect(run).toMatchObject({
+        exitCode: 0,
+        hosts: ['sts.cn-hangzhou.aliyuncs.com:443'],
+        config: undefined,
+      })
+      expect(deploy.identity).toBe(deployIn(ACCOUNT))
+      expect(credentialVariables(deploy)).toEqual(variablesOf(deploy, 'cn-hangzhou'))
+      expect(deploy.config).toBeUndefined()
+      expect(run.ends.map(credentialVariables)).toEqual([EMPTIED])
+      expect(run.ends[0]?.identity).toBeUndefined()
+      expect(run.log).not.toMatch(/::warning|deprecat|DEP0\d/i)
+    },
+  )
 
   test.each(NODES)('access-key.yml on %s', async (node) => {
     const config = ownerConfig(accounts.key)
@@ -143,7 +190,9 @@ describeWithAct('the examples, run by act', () => {
     const config = owner === undefined ? {} : { config: ownerConfig(accounts.key) }
     const own = owner === undefined ? [] : [owner]
     // The job's own region is what the first step covers.
-    const files = { '.github/workflows/deploy.yml': `${example('one-after-the-other.yml')}env:\n  ALICLOUD_REGION: eu-central-1\n` }
+    const files = {
+      '.github/workflows/deploy.yml': `${example('one-after-the-other.yml')}env:\n  ALICLOUD_REGION: eu-central-1\n`,
+    }
     const run = await runWorkflow(accounts, files, config)
     const [staging, production] = run.sights
     if (staging === undefined || production === undefined) throw new Error(run.log)
@@ -152,7 +201,10 @@ describeWithAct('the examples, run by act', () => {
     expect([staging.identity, production.identity]).toEqual([deployIn(STAGING), deployIn(PRODUCTION)])
     expect(credentialVariables(staging)).toEqual(variablesOf(staging, 'cn-hangzhou'))
     expect(credentialVariables(production)).toEqual(variablesOf(production, 'cn-shanghai'))
-    expect(configOf(staging.config)).toMatchObject({ current: 'staging', profiles: [...own, 'staging'].map((name) => ({ name })) })
+    expect(configOf(staging.config)).toMatchObject({
+      current: 'staging',
+      profiles: [...own, 'staging'].map((name) => ({ name })),
+    })
     expect(configOf(production.config)).toMatchObject({
       current: 'production',
       profiles: [...own, 'staging', 'production'].map((name) => ({ name })),
@@ -165,8 +217,16 @@ describeWithAct('the examples, run by act', () => {
     const met = meeting(2)
     const run = await runWorkflow(
       accounts,
-      { '.github/workflows/deploy.yml': example('matrix.yml').replace('region: ${{ matrix.region }}', `$&${profile}`) },
-      { config: ownerConfig(accounts.key), answer: ({ program }) => (program === 'deploy.sh' ? met().then(() => ({})) : {}) },
+      {
+        '.github/workflows/deploy.yml': example('matrix.yml').replace(
+          'region: ${{ matrix.region }}',
+          `$&${profile}`,
+        ),
+      },
+      {
+        config: ownerConfig(accounts.key),
+        answer: ({ program }) => (program === 'deploy.sh' ? met().then(() => ({})) : {}),
+      },
     )
     const jobs = run.sights.filter(({ program }) => program === 'deploy.sh')
     expect(run.exitCode).toBe(0)
@@ -174,7 +234,10 @@ describeWithAct('the examples, run by act', () => {
       [`acs:ram::${STAGING}:assumed-role/deploy/1-staging`, 'cn-hangzhou'],
       [`acs:ram::${PRODUCTION}:assumed-role/deploy/1-production`, 'eu-central-1'],
     ])
-    expect([...run.hosts].sort()).toEqual(['sts.cn-hangzhou.aliyuncs.com:443', 'sts.eu-central-1.aliyuncs.com:443'])
+    expect([...run.hosts].sort()).toEqual([
+      'sts.cn-hangzhou.aliyuncs.com:443',
+      'sts.eu-central-1.aliyuncs.com:443',
+    ])
     expect(configOf(run.config).profiles.map(({ name }) => name)).toEqual(['owner'])
     expect(run.ends.map(credentialVariables)).toEqual([EMPTIED, EMPTIED])
   })
@@ -182,7 +245,11 @@ describeWithAct('the examples, run by act', () => {
   test('outputs.yml', async () => {
     const run = await runWorkflow(accounts, { '.github/workflows/deploy.yml': example('outputs.yml') })
     const logIn = run.sight('log-in.sh')
-    const [id, secret, token] = [logIn.env.ACCESS_KEY_ID, logIn.env.ACCESS_KEY_SECRET, logIn.env.SECURITY_TOKEN]
+    const [id, secret, token] = [
+      logIn.env.ACCESS_KEY_ID,
+      logIn.env.ACCESS_KEY_SECRET,
+      logIn.env.SECURITY_TOKEN,
+    ]
     expect(run.exitCode).toBe(0)
     expect(id).toBe(accounts.standIn.assumptions[0]?.accessKeyId)
     expect(accounts.standIn.secrets()).toEqual(expect.arrayContaining([secret, token]))
@@ -214,7 +281,10 @@ describeWithAct('the examples, run by act', () => {
     )
     expect(run.exitCode).toBe(0)
     expect(run.config).toBe(run.sight('start-backup.sh').config)
-    expect(configOf(run.config)).toMatchObject({ current: 'owner', profiles: [{ name: 'owner' }, { name: 'backup', mode: 'StsToken' }] })
+    expect(configOf(run.config)).toMatchObject({
+      current: 'owner',
+      profiles: [{ name: 'owner' }, { name: 'backup', mode: 'StsToken' }],
+    })
     expect(configOf(run.config).profiles[1]?.access_key_id).toBe(accounts.standIn.assumptions[0]?.accessKeyId)
     expect(run.ends.map(credentialVariables)).toEqual([{}])
   })
@@ -225,7 +295,10 @@ describeWithAct('the examples, run by act', () => {
       {
         '.github/workflows/deploy.yml': example('composite/deploy.yml'),
       },
-      { node, repositories: { [OTHER_REPOSITORY]: { 'alibaba-cloud/action.yml': example('composite/action.yml') } } },
+      {
+        node,
+        repositories: { [OTHER_REPOSITORY]: { 'alibaba-cloud/action.yml': example('composite/action.yml') } },
+      },
     )
     const deploy = run.sight('deploy.sh')
     expect(run.exitCode).toBe(0)
@@ -243,7 +316,9 @@ describeWithAct('the examples, run by act', () => {
       { '.github/workflows/release.yml': example('reusable/release.yml') },
       {
         workflow: 'release.yml',
-        repositories: { [OTHER_REPOSITORY]: { '.github/workflows/deploy.yml': example('reusable/deploy.yml') } },
+        repositories: {
+          [OTHER_REPOSITORY]: { '.github/workflows/deploy.yml': example('reusable/deploy.yml') },
+        },
       },
     )
     const report = run.sight('report.sh')
@@ -264,15 +339,18 @@ describeWithAct('the examples, run by act', () => {
     expect(aliyun.workspace.filter((path) => /aliyun|tgz/.test(path))).toEqual([])
   })
 
-  test.each(['aliyun-cli.yml', 'terraform.yml'])('%s: an archive of another checksum is not installed', async (name) => {
-    const run = await runExample(name, { fitChecksums: false })
-    expect(run.exitCode).toBe(1)
-    expect(run.downloads).toHaveLength(1)
-    expect(run.log).toMatch(/(aliyun\.tgz|terraform\.zip): FAILED/)
-    expect(run.sights.map(({ program }) => program)).toEqual(['(end)'])
-    // The credentials' step comes after the installation.
-    expect(accounts.standIn.requests).toEqual([])
-  })
+  test.each(['aliyun-cli.yml', 'terraform.yml'])(
+    '%s: an archive of another checksum is not installed',
+    async (name) => {
+      const run = await runExample(name, { fitChecksums: false })
+      expect(run.exitCode).toBe(1)
+      expect(run.downloads).toHaveLength(1)
+      expect(run.log).toMatch(/(aliyun\.tgz|terraform\.zip): FAILED/)
+      expect(run.sights.map(({ program }) => program)).toEqual(['(end)'])
+      // The credentials' step comes after the installation.
+      expect(accounts.standIn.requests).toEqual([])
+    },
+  )
 
   test('self-hosted-keys.yml, both jobs at once', async () => {
     const config = ownerConfig(accounts.key)
@@ -307,7 +385,10 @@ describeWithAct('the examples, run by act', () => {
 
   test('terraform.yml', async () => {
     const main = 'terraform/main.tf'
-    const run = await runWorkflow(accounts, { '.github/workflows/deploy.yml': example('terraform.yml'), [main]: example(main) })
+    const run = await runWorkflow(accounts, {
+      '.github/workflows/deploy.yml': example('terraform.yml'),
+      [main]: example(main),
+    })
     const calls = run.sights.filter(({ program }) => program === 'terraform')
     expect(run.exitCode).toBe(0)
     expect(run.downloads).toEqual([TERRAFORM_ARCHIVE])
@@ -318,35 +399,45 @@ describeWithAct('the examples, run by act', () => {
     }
   })
 
-  // Its providers are in no package registry: the resources are left out, and the backend writes the state.
-  ;(TERRAFORM === '' ? test.skip : test)('terraform.yml, with Terraform itself and the backend of main.tf', async () => {
-    const backend = /^ {2}backend "oss" \{[^}]*\}$/m.exec(example('terraform/main.tf'))?.[0] ?? ''
-    const configuration = `terraform {\n${backend}\n}\nresource "terraform_data" "one" {\n  input = "value"\n}\n`
-    const oss = await startOss(accounts.standIn)
-    try {
-      const run = await runWorkflow(
-        accounts,
-        { '.github/workflows/deploy.yml': example('terraform.yml'), 'terraform/main.tf': configuration },
-        {
-          downloaded: { terraform: TERRAFORM },
-          env: { ALICLOUD_OSS_ENDPOINT: oss.url, CHECKPOINT_DISABLE: '1' },
-          writes: /^terraform\/\.terraform/,
-        },
-      )
-      expect([run.exitCode, run.exitCode === 0 ? '' : run.log]).toEqual([0, ''])
-      expect(oss.objects.get('octo-org-terraform-state/octo-repo/terraform.tfstate')).toContain('terraform_data')
-      expect(new Set(oss.requests.map(({ caller }) => caller))).toEqual(new Set([deployIn(ACCOUNT)]))
-    } finally {
-      await oss.close()
-    }
-  })
+  // Its providers are in no package registry: the resources are left out, and the backend writes
+  // the state.
+  ;(TERRAFORM === '' ? test.skip : test)(
+    'terraform.yml, with Terraform itself and the backend of main.tf',
+    async () => {
+      const backend = /^ {2}backend "oss" \{[^}]*\}$/m.exec(example('terraform/main.tf'))?.[0] ?? ''
+      const configuration = `terraform {\n${backend}\n}\nresource "terraform_data" "one" {\n  input = "value"\n}\n`
+      const oss = await startOss(accounts.standIn)
+      try {
+        const run = await runWorkflow(
+          accounts,
+          { '.github/workflows/deploy.yml': example('terraform.yml'), 'terraform/main.tf': configuration },
+          {
+            downloaded: { terraform: TERRAFORM },
+            env: { ALICLOUD_OSS_ENDPOINT: oss.url, CHECKPOINT_DISABLE: '1' },
+            writes: /^terraform\/\.terraform/,
+          },
+        )
+        expect([run.exitCode, run.exitCode === 0 ? '' : run.log]).toEqual([0, ''])
+        expect(oss.objects.get('octo-org-terraform-state/octo-repo/terraform.tfstate')).toContain(
+          'terraform_data',
+        )
+        expect(new Set(oss.requests.map(({ caller }) => caller))).toEqual(new Set([deployIn(ACCOUNT)]))
+      } finally {
+        await oss.close()
+      }
+    },
+  )
 
   test('ack-rrsa.yml', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'rrsa-'))
     const cluster = await startAccounts(ISSUERS['ack-rrsa-c0123456789'])
     try {
       const tokenFile = join(folder, 'token')
-      writeFileSync(tokenFile, await cluster.standIn.issuer.mint({ sub: SERVICE_ACCOUNT, aud: 'sts.aliyuncs.com' }), { mode: 0o600 })
+      writeFileSync(
+        tokenFile,
+        await cluster.standIn.issuer.mint({ sub: SERVICE_ACCOUNT, aud: 'sts.aliyuncs.com' }),
+        { mode: 0o600 },
+      )
       const written = example('ack-rrsa.yml')
       const place = '/var/run/secrets/ack.alibabacloud.com/rrsa-tokens/token'
       expect(written).toContain(place)
@@ -356,7 +447,11 @@ describeWithAct('the examples, run by act', () => {
         ALIBABA_CLOUD_OIDC_PROVIDER_ARN: `acs:ram::${ACCOUNT}:oidc-provider/ack-rrsa-c0123456789`,
         ALIBABA_CLOUD_OIDC_TOKEN_FILE: tokenFile,
       }
-      const run = await runWorkflow(cluster, { '.github/workflows/deploy.yml': written.replace(place, tokenFile) }, { env: pod })
+      const run = await runWorkflow(
+        cluster,
+        { '.github/workflows/deploy.yml': written.replace(place, tokenFile) },
+        { env: pod },
+      )
       const deploy = run.sight('deploy.sh')
       expect(run.exitCode).toBe(0)
       expect(deploy.identity).toBe(deployIn(ACCOUNT))
@@ -373,28 +468,43 @@ describeWithAct('the examples, run by act', () => {
   })
 
   // Root of a private network may give itself the metadata service's address.
-  const NAMESPACE = ['-rn', 'sh', '-c', 'ip link set lo up && ip address add 100.100.100.200/32 dev lo && exec "$0" "$@"'] as const
-  ;(spawnSync('unshare', [...NAMESPACE, 'true']).status === 0 ? test : test.skip)('ecs-ram-role.yml', async () => {
-    expect(example('ecs-ram-role.yml')).toContain('credential-source: ecs-ram-role')
-    const driver = ['--import', 'tsx', join(import.meta.dirname, 'ecs-job.ts')]
-    const child = spawn('unshare', [...NAMESPACE, process.execPath, ...driver], { stdio: ['ignore', 'pipe', 'pipe'] })
-    const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)])
-    if (stdout === '') throw new Error(stderr)
-    const job = JSON.parse(stdout) as EcsJob
-    const deploy = job.sights.find(({ program }) => program === 'deploy.sh')
-    expect([job.exitCode, job.exitCode === 0 ? '' : job.log]).toEqual([0, ''])
-    expect(job.metadata).toEqual(['Token', 'RoleName', 'Credentials'])
-    expect(job.callers).toEqual([expect.stringContaining(`acs:ram::${ACCOUNT}:assumed-role/runner/`)])
-    expect(job.hosts).toEqual(['sts-vpc.cn-hangzhou.aliyuncs.com:443'])
-    expect(deploy?.identity).toBe(deployIn(ACCOUNT))
-    expect(job.ends.map(credentialVariables)).toEqual([EMPTIED])
-  })
+  const NAMESPACE = [
+    '-rn',
+    'sh',
+    '-c',
+    'ip link set lo up && ip address add 100.100.100.200/32 dev lo && exec "$0" "$@"',
+  ] as const
+  ;(spawnSync('unshare', [...NAMESPACE, 'true']).status === 0 ? test : test.skip)(
+    'ecs-ram-role.yml',
+    async () => {
+      expect(example('ecs-ram-role.yml')).toContain('credential-source: ecs-ram-role')
+      const driver = ['--import', 'tsx', join(import.meta.dirname, 'ecs-job.ts')]
+      const child = spawn('unshare', [...NAMESPACE, process.execPath, ...driver], {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      })
+      const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)])
+      if (stdout === '') throw new Error(stderr)
+      const job = JSON.parse(stdout) as EcsJob
+      const deploy = job.sights.find(({ program }) => program === 'deploy.sh')
+      expect([job.exitCode, job.exitCode === 0 ? '' : job.log]).toEqual([0, ''])
+      expect(job.metadata).toEqual(['Token', 'RoleName', 'Credentials'])
+      expect(job.callers).toEqual([expect.stringContaining(`acs:ram::${ACCOUNT}:assumed-role/runner/`)])
+      expect(job.hosts).toEqual(['sts-vpc.cn-hangzhou.aliyuncs.com:443'])
+      expect(deploy?.identity).toBe(deployIn(ACCOUNT))
+      expect(job.ends.map(credentialVariables)).toEqual([EMPTIED])
+    },
+  )
 
   describe('pull-requests.yml', () => {
     const pullRequest = (from: string, user = 'octocat'): NonNullable<RunOptions['event']> => ({
       name: 'pull_request',
       payload: {
-        repository: { full_name: 'octo-org/octo-repo', name: 'octo-repo', owner: { login: 'octo-org' }, default_branch: 'main' },
+        repository: {
+          full_name: 'octo-org/octo-repo',
+          name: 'octo-repo',
+          owner: { login: 'octo-org' },
+          default_branch: 'main',
+        },
         pull_request: {
           number: 1,
           user: { login: user },
@@ -407,12 +517,16 @@ describeWithAct('the examples, run by act', () => {
     test('of a branch: plans, as a role of its own', async () => {
       const { claims } = accounts.standIn.issuer
       claims.sub = 'repo:octo-org/octo-repo:pull_request'
-      const run = await runExample('pull-requests.yml', { event: pullRequest('octo-org/octo-repo') }).finally(() => {
-        Reflect.deleteProperty(claims, 'sub')
-      })
+      const run = await runExample('pull-requests.yml', { event: pullRequest('octo-org/octo-repo') }).finally(
+        () => {
+          Reflect.deleteProperty(claims, 'sub')
+        },
+      )
       expect([run.exitCode, run.exitCode === 0 ? '' : run.log]).toEqual([0, ''])
       expect(run.sights.map(({ program }) => program)).toEqual(['plan.sh', '(end)'])
-      expect(accounts.standIn.assumptions).toMatchObject([{ roleArn: `acs:ram::${ACCOUNT}:role/plan`, durationSeconds: 900 }])
+      expect(accounts.standIn.assumptions).toMatchObject([
+        { roleArn: `acs:ram::${ACCOUNT}:role/plan`, durationSeconds: 900 },
+      ])
     })
 
     test.each([
@@ -441,7 +555,11 @@ describeWithAct('the examples, run by act', () => {
 
   // As it would be written for GitHub, since act is no runner of Forgejo or Gitea.
   test('forgejo.yml', async () => {
-    const run = await runAt(ISSUERS.forgejo, { sub: 'repo:octo-org-1/octo-repo-2:ref:refs/heads/main' }, 'forgejo.yml')
+    const run = await runAt(
+      ISSUERS.forgejo,
+      { sub: 'repo:octo-org-1/octo-repo-2:ref:refs/heads/main' },
+      'forgejo.yml',
+    )
     expect(run.exitCode).toBe(0)
     expect(run.sight('deploy.sh').identity).toBe(deployIn(ACCOUNT))
     expect(run.ends.map(credentialVariables)).toEqual([EMPTIED])
@@ -451,12 +569,14 @@ describeWithAct('the examples, run by act', () => {
     const run = await runExample('gitea.yml', { secrets: keySecrets() })
     expect(run.exitCode).toBe(0)
     expect(run.sight('deploy.sh').identity).toBe(deployIn(ACCOUNT))
-    expect(accounts.standIn.assumptions).toMatchObject([{ action: 'AssumeRole', caller: `acs:ram::${ACCOUNT}:user/ci` }])
+    expect(accounts.standIn.assumptions).toMatchObject([
+      { action: 'AssumeRole', caller: `acs:ram::${ACCOUNT}:user/ci` },
+    ])
   })
 
   describe('acr-login.yml', () => {
-    const DOCKER_LOGIN = 'docker/login-action@4907a6ddec9925e35a0a9e82d7399ccc52663121'
-    const ACR_LOGIN = 'aliyun/acr-login@353042f823ba507f8b53cc70da8e1b7181adc89e'
+    const DOCKER_LOGIN = `docker/login-action@${pinOf('docker/login-action', 'acr-login.yml')}`
+    const ACR_LOGIN = `aliyun/acr-login@${pinOf('aliyun/acr-login', 'acr-login.yml')}`
     const REGISTRY = 'example-registry.cn-hangzhou.cr.aliyuncs.com'
     const PASSWORD = 'eyJ0aW1lIjoi:c3lub255bXM'
     const answerOfAcr = JSON.stringify({
@@ -479,7 +599,11 @@ describeWithAct('the examples, run by act', () => {
         args: ['cr', 'GetAuthorizationToken', '--InstanceId', 'cri-0123456789abcdef'],
         identity: deployIn(ACCOUNT),
       })
-      expect(byCli.env).toMatchObject({ INPUT_REGISTRY: REGISTRY, INPUT_USERNAME: 'cr_temp_user', INPUT_PASSWORD: PASSWORD })
+      expect(byCli.env).toMatchObject({
+        INPUT_REGISTRY: REGISTRY,
+        INPUT_USERNAME: 'cr_temp_user',
+        INPUT_PASSWORD: PASSWORD,
+      })
       expect(run.log).not.toContain(PASSWORD)
       expect(byOutputs.env).toMatchObject({
         'INPUT_LOGIN-SERVER': `https://${REGISTRY}`,
@@ -493,7 +617,10 @@ describeWithAct('the examples, run by act', () => {
     })
 
     test('an error of the CLI that ends with 0 fails the step', async () => {
-      const run = await runExample('acr-login.yml', { ...options, answer: () => ({ stdout: 'ERROR: region can not be empty' }) })
+      const run = await runExample('acr-login.yml', {
+        ...options,
+        answer: () => ({ stdout: 'ERROR: region can not be empty' }),
+      })
       expect(run.exitCode).toBe(1)
       expect(run.sights.map(({ program }) => program)).not.toContain(DOCKER_LOGIN)
     })
@@ -505,9 +632,14 @@ describeWithAct('the examples, run by act', () => {
       const run = await runExample('ack-kubeconfig.yml', {
         answer: ({ program, env }) => {
           if (program === 'roll-out.sh')
-            kubeconfig = [readFileSync(env.KUBECONFIG ?? '', 'utf8'), (statSync(env.KUBECONFIG ?? '').mode & 0o777).toString(8)]
+            kubeconfig = [
+              readFileSync(env.KUBECONFIG ?? '', 'utf8'),
+              (statSync(env.KUBECONFIG ?? '').mode & 0o777).toString(8),
+            ]
           if (program === '(end)') expect(existsSync(join(env.RUNNER_TEMP ?? '', 'kubeconfig'))).toBe(false)
-          return { stdout: program === 'aliyun' ? JSON.stringify({ config: 'apiVersion: v1\nkind: Config\n' }) : '' }
+          return {
+            stdout: program === 'aliyun' ? JSON.stringify({ config: 'apiVersion: v1\nkind: Config\n' }) : '',
+          }
         },
       })
       expect([run.exitCode, run.exitCode === 0 ? '' : run.log]).toEqual([0, ''])
@@ -517,7 +649,9 @@ describeWithAct('the examples, run by act', () => {
     })
 
     test('an error of the CLI that ends with 0 fails the step', async () => {
-      const run = await runExample('ack-kubeconfig.yml', { answer: () => ({ stdout: 'ERROR: region can not be empty' }) })
+      const run = await runExample('ack-kubeconfig.yml', {
+        answer: () => ({ stdout: 'ERROR: region can not be empty' }),
+      })
       expect(run.exitCode).toBe(1)
       expect(run.sights.map(({ program }) => program)).not.toContain('roll-out.sh')
     })
@@ -534,12 +668,16 @@ describeWithAct('the examples, run by act', () => {
       answer: ({ identity }) => ({ stdout: JSON.stringify({ Arn: identity }) }),
     })
     expect([run.exitCode, run.exitCode === 0 ? '' : run.log]).toEqual([0, ''])
-    expect(run.sight('aliyun')).toMatchObject({ args: ['sts', 'GetCallerIdentity'], identity: deployIn(ACCOUNT) })
+    expect(run.sight('aliyun')).toMatchObject({
+      args: ['sts', 'GetCallerIdentity'],
+      identity: deployIn(ACCOUNT),
+    })
     for (const line of [arnIn(ACCOUNT), deployIn(ACCOUNT), 'until 20']) expect(run.log).toContain(line)
     expect(accounts.standIn.assumptions).toMatchObject([{ durationSeconds: 900 }])
   })
 
-  // Extend with the input: the profile is of mode CredentialsURI, and all three programs are served.
+  // Extend with the input: the profile is of mode CredentialsURI, and all three programs are
+  // served.
   test.todo('long-job.yml')
 })
 

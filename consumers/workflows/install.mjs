@@ -1,5 +1,7 @@
-// What these tests run beside Node: act, actionlint and zizmor, of fixed versions, in a folder that git ignores. Go checks its modules
-// against the public checksum database; zizmor's checksums are in requirements.txt. Nothing is fetched that is there already. What cannot be had is named; in a CI run that is an error, since a suite that skips what it is for proves nothing.
+// What these tests run beside Node: act, actionlint and zizmor, of fixed versions, in a folder that
+// git ignores. Go checks its modules against the public checksum database; zizmor's checksums are
+// in requirements.txt. Nothing is fetched that is there already. What cannot be had is named; in a
+// CI run that is an error, since a suite that skips what it is for proves nothing.
 import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -8,7 +10,8 @@ import { PROGRAMS, REQUIREMENTS } from './programs.mjs'
 
 /** How to install each, into the folder of its program. */
 const COMMANDS = {
-  act: async (folder, version) => run('go', ['install', `github.com/nektos/act@v${version}`], { GOBIN: folder }),
+  act: async (folder, version) =>
+    run('go', ['install', `github.com/nektos/act@v${version}`], { GOBIN: folder }),
   actionlint: async (folder, version) =>
     run('go', ['install', `github.com/rhysd/actionlint/cmd/actionlint@v${version}`], { GOBIN: folder }),
   async zizmor(folder) {
@@ -28,7 +31,9 @@ export default async function install() {
         await COMMANDS[name](dirname(path), version)
       } catch (error) {
         if (process.env.CI !== undefined) throw error
-        process.stderr.write(`skipped: ${name} ${version}, which cannot be installed here: ${String(error.message).split('\n')[0]}\n`)
+        process.stderr.write(
+          `skipped: ${name} ${version}, which cannot be installed here: ${String(error.message).split('\n')[0]}\n`,
+        )
       }
     }),
   )

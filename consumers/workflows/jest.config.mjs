@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import shared from '../../jest.config.mjs'
 
-// Workflows as users write them, run by act. Apart from the suite at the top, which needs Node only.
+// Workflows as users write them, run by act. Apart from the suite at the top, which needs Node
+// only.
 export default {
   ...shared,
   rootDir: join(import.meta.dirname, '../..'),

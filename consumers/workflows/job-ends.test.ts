@@ -24,7 +24,10 @@ describeWithAct('a job that does not end well', () => {
   const files = { '.github/workflows/deploy.yml': example('one-after-the-other.yml') }
 
   test('a later step fails', async () => {
-    const run = await runWorkflow(accounts, files, { config, answer: ({ args }) => ({ exitCode: args[0] === 'production' ? 3 : 0 }) })
+    const run = await runWorkflow(accounts, files, {
+      config,
+      answer: ({ args }) => ({ exitCode: args[0] === 'production' ? 3 : 0 }),
+    })
     expect(run.exitCode).toBe(1)
     expect(run.sights.map(({ args, identity }) => [args[0], identity])).toEqual([
       ['staging', deployIn(STAGING)],
@@ -35,16 +38,24 @@ describeWithAct('a job that does not end well', () => {
   })
 
   test('the job is cancelled between two uses', async () => {
-    const run = await runWorkflow(accounts, files, { config, answer: ({ args }) => (args[0] === 'staging' ? 'interrupt' : {}) })
+    const run = await runWorkflow(accounts, files, {
+      config,
+      answer: ({ args }) => (args[0] === 'staging' ? 'interrupt' : {}),
+    })
     expect(run.exitCode).not.toBe(0)
     expect(run.sights.map(({ args }) => args[0])).toEqual(['staging', undefined])
     expect(configOf(run.sights[0]?.config).current).toBe('staging')
     expect(run.ends.map(credentialVariables)).toEqual([EMPTIED])
-    expect(accounts.standIn.assumptions.map(({ roleArn }) => roleArn)).toEqual([`acs:ram::${STAGING}:role/deploy`])
+    expect(accounts.standIn.assumptions.map(({ roleArn }) => roleArn)).toEqual([
+      `acs:ram::${STAGING}:role/deploy`,
+    ])
   })
 
   test('the job is cancelled after both', async () => {
-    const run = await runWorkflow(accounts, files, { config, answer: ({ args }) => (args[0] === 'production' ? 'interrupt' : {}) })
+    const run = await runWorkflow(accounts, files, {
+      config,
+      answer: ({ args }) => (args[0] === 'production' ? 'interrupt' : {}),
+    })
     expect(run.exitCode).not.toBe(0)
     expect(configOf(run.sights[1]?.config).current).toBe('production')
     expect(run.ends.map(credentialVariables)).toEqual([EMPTIED])
@@ -61,7 +72,10 @@ describeWithAct('a job that does not end well', () => {
   })
 
   test('the second main fails', async () => {
-    const text = files['.github/workflows/deploy.yml'].replace('profile: production', `$&\n          allowed-account-ids: ${STAGING}`)
+    const text = files['.github/workflows/deploy.yml'].replace(
+      'profile: production',
+      `$&\n          allowed-account-ids: ${STAGING}`,
+    )
     const run = await runWorkflow(accounts, { '.github/workflows/deploy.yml': text }, { config })
     expect(run.exitCode).toBe(1)
     expect(run.sights.map(({ args, identity }) => [args[0], identity])).toEqual([

@@ -8,8 +8,13 @@ import { PROGRAMS } from './programs.mjs'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 
-/** The runners' labels that the examples use beside GitHub's own: whoever has such runners tells actionlint in the same way. */
-const ACTIONLINT_CONFIG = { '.github/actionlint.yaml': 'self-hosted-runner:\n  labels: [ack-runners, docker]\n' }
+/**
+ * The runners' labels that the examples use beside GitHub's own: whoever has such runners tells
+ * actionlint in the same way.
+ */
+const ACTIONLINT_CONFIG = {
+  '.github/actionlint.yaml': 'self-hosted-runner:\n  labels: [ack-runners, docker]\n',
+}
 
 /** What lies in a repository, by its name, from where it lies in this one. */
 const REPOSITORIES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
@@ -25,12 +30,17 @@ const REPOSITORIES: Readonly<Record<string, Readonly<Record<string, string>>>> =
   ...Object.fromEntries(
     readdirSync(join(ROOT, 'examples'))
       .filter((name) => name.endsWith('.yml'))
-      .map((name) => [`of ${name}`, { ...ACTIONLINT_CONFIG, [`.github/workflows/${name}`]: asForGithub(example(name)) }]),
+      .map((name) => [
+        `of ${name}`,
+        { ...ACTIONLINT_CONFIG, [`.github/workflows/${name}`]: asForGithub(example(name)) },
+      ]),
   ),
   'of composite/': { '.github/workflows/deploy.yml': example('composite/deploy.yml') },
   'of composite/, where the action is': { 'alibaba-cloud/action.yml': example('composite/action.yml') },
   'of reusable/': { '.github/workflows/release.yml': example('reusable/release.yml') },
-  'of reusable/, where the called workflow is': { '.github/workflows/deploy.yml': example('reusable/deploy.yml') },
+  'of reusable/, where the called workflow is': {
+    '.github/workflows/deploy.yml': example('reusable/deploy.yml'),
+  },
 }
 
 function filesOfThis(...paths: string[]): Record<string, string> {
@@ -38,7 +48,11 @@ function filesOfThis(...paths: string[]): Record<string, string> {
 }
 
 /** What a program says of a repository of these files. */
-function lint(files: Readonly<Record<string, string>>, program: string, ...args: string[]): { status: number | null; output: string } {
+function lint(
+  files: Readonly<Record<string, string>>,
+  program: string,
+  ...args: string[]
+): { status: number | null; output: string } {
   const folder = mkdtempSync(join(tmpdir(), 'lint-'))
   try {
     const repository = join(folder, 'repository')
@@ -53,20 +67,30 @@ function lint(files: Readonly<Record<string, string>>, program: string, ...args:
 const { actionlint, zizmor } = PROGRAMS
 
 // actionlint reads workflows, and the actions that they use, but no actions alone.
-const WITH_WORKFLOWS = Object.entries(REPOSITORIES).filter(([, files]) => Object.keys(files).some((path) => path.includes('/workflows/')))
+const WITH_WORKFLOWS = Object.entries(REPOSITORIES).filter(([, files]) =>
+  Object.keys(files).some((path) => path.includes('/workflows/')),
+)
 
-;(existsSync(actionlint.path) ? test : test.skip).each(WITH_WORKFLOWS)('actionlint: the workflows %s', (_name, files) => {
-  expect(lint(files, actionlint.path)).toEqual({ status: 0, output: '' })
-})
+;(existsSync(actionlint.path) ? test : test.skip).each(WITH_WORKFLOWS)(
+  'actionlint: the workflows %s',
+  (_name, files) => {
+    expect(lint(files, actionlint.path)).toEqual({ status: 0, output: '' })
+  },
+)
 
-;(existsSync(zizmor.path) ? test : test.skip).each(Object.entries(REPOSITORIES))('zizmor: the workflows %s', (_name, files) => {
-  const config = join(import.meta.dirname, 'zizmor.yml')
-  const { status, output } = lint(files, zizmor.path, '--offline', '--no-progress', '--config', config, '.')
-  expect(output).toContain('No findings to report')
-  expect(status).toBe(0)
-})
+;(existsSync(zizmor.path) ? test : test.skip).each(Object.entries(REPOSITORIES))(
+  'zizmor: the workflows %s',
+  (_name, files) => {
+    const config = join(import.meta.dirname, 'zizmor.yml')
+    const { status, output } = lint(files, zizmor.path, '--offline', '--no-progress', '--config', config, '.')
+    expect(output).toContain('No findings to report')
+    expect(status).toBe(0)
+  },
+)
 
-const EXAMPLES = readdirSync(join(ROOT, 'examples'), { recursive: true, encoding: 'utf8' }).filter((name) => /\.(yml|tf)$/.test(name))
+const EXAMPLES = readdirSync(join(ROOT, 'examples'), { recursive: true, encoding: 'utf8' }).filter((name) =>
+  /\.(yml|tf)$/.test(name),
+)
 
 test.each(EXAMPLES)('%s begins with two or three lines that say what it shows and what to change', (name) => {
   const comment = /^(# .*\n)+/.exec(example(name))?.[0] ?? ''
@@ -75,15 +99,20 @@ test.each(EXAMPLES)('%s begins with two or three lines that say what it shows an
   expect(comment).toContain('Change ')
 })
 
-test.each(EXAMPLES.filter((name) => name.endsWith('.yml')))('%s grants id-token at the job, and writes account IDs in quotes', (name) => {
-  const text = example(name)
-  expect(text).not.toMatch(/^ {2}id-token:/m)
-  // An ID that is a value of its own, in a list or after a colon.
-  expect(text).not.toMatch(/(: |- |, |\[)\d{12,}(?=[\s,\]]|$)/m)
-})
+test.each(EXAMPLES.filter((name) => name.endsWith('.yml')))(
+  '%s grants id-token at the job, and writes account IDs in quotes',
+  (name) => {
+    const text = example(name)
+    expect(text).not.toMatch(/^ {2}id-token:/m)
+    // An ID that is a value of its own, in a list or after a colon.
+    expect(text).not.toMatch(/(: |- |, |\[)\d{12,}(?=[\s,\]]|$)/m)
+  },
+)
 
 const terraform = spawnSync('terraform', ['version']).status === 0
 ;(terraform ? test : test.skip)('the configurations of Terraform are formatted', () => {
-  const { status, stdout } = spawnSync('terraform', ['fmt', '-check', '-recursive', join(ROOT, 'examples')], { encoding: 'utf8' })
+  const { status, stdout } = spawnSync('terraform', ['fmt', '-check', '-recursive', join(ROOT, 'examples')], {
+    encoding: 'utf8',
+  })
   expect({ status, stdout }).toEqual({ status: 0, stdout: '' })
 })

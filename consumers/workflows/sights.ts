@@ -18,7 +18,12 @@ export function credentialVariables({ env }: Sight): Record<string, string | und
 }
 
 /** The variables of one session and region. */
-export function variables(id: unknown, secret: unknown, token: unknown, region: string): Record<string, unknown> {
+export function variables(
+  id: unknown,
+  secret: unknown,
+  token: unknown,
+  region: string,
+): Record<string, unknown> {
   return {
     ALIBABA_CLOUD_ACCESS_KEY_ID: id,
     ALIBABA_CLOUD_ACCESS_KEY_SECRET: secret,
@@ -41,7 +46,12 @@ export const EMPTIED = variables('', '', '', '')
 
 /** The variables that a sight must have had, given that its own client was let in by them. */
 export function variablesOf({ env }: Sight, region: string): Record<string, unknown> {
-  return variables(env.ALIBABA_CLOUD_ACCESS_KEY_ID, env.ALIBABA_CLOUD_ACCESS_KEY_SECRET, env.ALIBABA_CLOUD_SECURITY_TOKEN, region)
+  return variables(
+    env.ALIBABA_CLOUD_ACCESS_KEY_ID,
+    env.ALIBABA_CLOUD_ACCESS_KEY_SECRET,
+    env.ALIBABA_CLOUD_SECURITY_TOKEN,
+    region,
+  )
 }
 
 /** A CLI's file as a machine's owner has it, in an indentation of its own. */
@@ -58,7 +68,12 @@ export function ownerConfig(key: { accessKeyId: string; accessKeySecret: string 
 
 export interface Config {
   readonly current: string
-  readonly profiles: readonly { readonly name: string; readonly mode: string; readonly access_key_id: string; readonly region_id: string }[]
+  readonly profiles: readonly {
+    readonly name: string
+    readonly mode: string
+    readonly access_key_id: string
+    readonly region_id: string
+  }[]
 }
 
 export function configOf(text: string | undefined): Config {

@@ -32,20 +32,29 @@ describeWithAct('the workspace and the process', () => {
       accounts,
       { '.github/workflows/deploy.yml': text.replace(checkout, '') },
       {
-        secrets: { ALIBABA_CLOUD_ACCESS_KEY_ID: accounts.key.accessKeyId, ALIBABA_CLOUD_ACCESS_KEY_SECRET: accounts.key.accessKeySecret },
+        secrets: {
+          ALIBABA_CLOUD_ACCESS_KEY_ID: accounts.key.accessKeyId,
+          ALIBABA_CLOUD_ACCESS_KEY_SECRET: accounts.key.accessKeySecret,
+        },
       },
     )
     expect(run.exitCode).toBe(0)
     expect(run.sight('aliyun')).toMatchObject({ workspace: [], identity: deployIn(ACCOUNT) })
   })
 
-  test.each(['{ "type": "module" }', '{ "type": "commonjs" }', '{ "type": '])('a workspace whose package.json is %s', async (text) => {
-    const run = await runWorkflow(accounts, { '.github/workflows/deploy.yml': example('oidc.yml'), 'package.json': text })
-    expect(run.exitCode).toBe(0)
-    expect(run.sight('deploy.sh').workspace).toContain('package.json')
-    expect(run.sight('deploy.sh').identity).toBe(deployIn(ACCOUNT))
-    expect(run.ends.map(credentialVariables)).toEqual([EMPTIED])
-  })
+  test.each(['{ "type": "module" }', '{ "type": "commonjs" }', '{ "type": '])(
+    'a workspace whose package.json is %s',
+    async (text) => {
+      const run = await runWorkflow(accounts, {
+        '.github/workflows/deploy.yml': example('oidc.yml'),
+        'package.json': text,
+      })
+      expect(run.exitCode).toBe(0)
+      expect(run.sight('deploy.sh').workspace).toContain('package.json')
+      expect(run.sight('deploy.sh').identity).toBe(deployIn(ACCOUNT))
+      expect(run.ends.map(credentialVariables)).toEqual([EMPTIED])
+    },
+  )
 
   test.each(NODES.flatMap((node) => ['oidc.yml', 'node24.yml'].map((name) => [name, node] as const)))(
     'NODE_OPTIONS, %s on %s',

@@ -1,5 +1,6 @@
-# The state lies in OSS, and the resources in two regions. Key, token and the default region come from the environment: nothing secret is written here.
-# Change the bucket (versioned, and not readable by others) and the regions.
+# The state is in OSS, the resources are in two regions.
+# Key, token and default region come from the environment: nothing secret is written here.
+# Change the bucket (versioned, not readable by others) and the regions.
 terraform {
   required_version = ">= 1.5"
 
