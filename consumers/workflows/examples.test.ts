@@ -62,19 +62,14 @@ function keySecrets(): Record<string, string> {
  * claims.
  */
 async function runAt(
-  issuer: string,
-  claims: Readonly<Record<string, string>>,
   name: string,
-  options: RunOptions = {},
+  issuer: string,
+  claims: Readonly<Record<string, string>> = {},
 ): Promise<WorkflowRun> {
   const elsewhere = await startAccounts(issuer)
   Object.assign(elsewhere.standIn.issuer.claims, claims)
   try {
-    return await runWorkflow(
-      elsewhere,
-      { '.github/workflows/deploy.yml': asForGithub(example(name)) },
-      options,
-    )
+    return await runWorkflow(elsewhere, { '.github/workflows/deploy.yml': asForGithub(example(name)) })
   } finally {
     await elsewhere.standIn.close()
   }
@@ -104,7 +99,7 @@ const SOURCE = readFileSync(import.meta.filename, 'utf8')
 const EXAMPLES = readdirSync(EXAMPLES_FOLDER).filter((name) => name.endsWith('.yml'))
 
 test.each(EXAMPLES.filter((name) => !(name in NOT_RUN)))('%s has a test below', (name) => {
-  expect(SOURCE).toMatch(new RegExp(`(xample\\(|runAt\\(.*|each\\(\\[.*)'${name}'`))
+  expect(SOURCE).toMatch(new RegExp(`(xample\\(|runAt\\(|each\\(\\[.*)\\s*'${name}'`))
 })
 
 test('what is not run is there', () => {
@@ -547,7 +542,7 @@ describeWithAct('the examples, run by act', () => {
   })
 
   test('ghes.yml', async () => {
-    const run = await runAt(ISSUERS.ghes, {}, 'ghes.yml')
+    const run = await runAt('ghes.yml', ISSUERS.ghes)
     expect(run.exitCode).toBe(0)
     expect(run.sight('deploy.sh').identity).toBe(deployIn(ACCOUNT))
     expect(run.ends.map(credentialVariables)).toEqual([EMPTIED])
@@ -555,11 +550,9 @@ describeWithAct('the examples, run by act', () => {
 
   // As it would be written for GitHub, since act is no runner of Forgejo or Gitea.
   test('forgejo.yml', async () => {
-    const run = await runAt(
-      ISSUERS.forgejo,
-      { sub: 'repo:octo-org-1/octo-repo-2:ref:refs/heads/main' },
-      'forgejo.yml',
-    )
+    const run = await runAt('forgejo.yml', ISSUERS.forgejo, {
+      sub: 'repo:octo-org-1/octo-repo-2:ref:refs/heads/main',
+    })
     expect(run.exitCode).toBe(0)
     expect(run.sight('deploy.sh').identity).toBe(deployIn(ACCOUNT))
     expect(run.ends.map(credentialVariables)).toEqual([EMPTIED])

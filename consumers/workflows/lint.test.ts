@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { expect, test } from '@jest/globals'
+import { parse } from 'yaml'
 import { asForGithub, example, makeRepository } from './act.js'
 import { PROGRAMS } from './programs.mjs'
 
@@ -92,6 +93,8 @@ const EXAMPLES = readdirSync(join(ROOT, 'examples'), { recursive: true, encoding
   /\.(yml|tf)$/.test(name),
 )
 
+const WORKFLOW_EXAMPLES = EXAMPLES.filter((name) => name.endsWith('.yml'))
+
 test.each(EXAMPLES)('%s begins with two or three lines that say what it shows and what to change', (name) => {
   const comment = /^(# .*\n)+/.exec(example(name))?.[0] ?? ''
   expect(comment.match(/^# /gm)?.length).toBeGreaterThanOrEqual(2)
@@ -99,15 +102,55 @@ test.each(EXAMPLES)('%s begins with two or three lines that say what it shows an
   expect(comment).toContain('Change ')
 })
 
-test.each(EXAMPLES.filter((name) => name.endsWith('.yml')))(
-  '%s grants id-token at the job, and writes account IDs in quotes',
-  (name) => {
-    const text = example(name)
-    expect(text).not.toMatch(/^ {2}id-token:/m)
-    // An ID that is a value of its own, in a list or after a colon.
-    expect(text).not.toMatch(/(: |- |, |\[)\d{12,}(?=[\s,\]]|$)/m)
-  },
-)
+test.each(WORKFLOW_EXAMPLES)('%s grants id-token at the job, and writes account IDs in quotes', (name) => {
+  const text = example(name)
+  expect(text).not.toMatch(/^ {2}id-token:/m)
+  // An ID that is a value of its own, in a list or after a colon.
+  expect(text).not.toMatch(/(: |- |, |\[)\d{12,}(?=[\s,\]]|$)/m)
+})
+
+interface Step {
+  readonly uses?: string
+  readonly with?: Readonly<Record<string, unknown>>
+  readonly run?: string
+  readonly env?: Readonly<Record<string, string>>
+}
+interface Text {
+  readonly jobs?: Readonly<Record<string, { readonly steps?: readonly Step[] }>>
+  readonly runs?: { readonly steps?: readonly Step[] }
+}
+
+function stepsIn(text: string): readonly Step[] {
+  const { jobs = {}, runs } = parse(text) as Text
+  return [...Object.values(jobs), ...(runs === undefined ? [] : [runs])].flatMap(({ steps = [] }) => steps)
+}
+
+test('the examples give the action inputs that it has', () => {
+  const { inputs } = parse(readFileSync(join(ROOT, 'action-types.yml'), 'utf8')) as { inputs: object }
+  const uses = WORKFLOW_EXAMPLES.flatMap((name) => stepsIn(example(name)))
+  const own = uses.filter((step) => step.uses?.includes('/configure-alibaba-cloud-credentials'))
+  expect(own.length).toBeGreaterThan(20)
+  for (const step of own)
+    expect(Object.keys(inputs)).toEqual(expect.arrayContaining(Object.keys(step.with ?? {})))
+})
+
+test('a program has one version and one checksum, in the examples and in CI', () => {
+  const installed = WORKFLOW_EXAMPLES.flatMap((name) => stepsIn(example(name))).flatMap(
+    ({ run, env = {} }) => {
+      const program = /\/(aliyun-cli|terraform)-?/.exec(run?.match(/"https:.*"/)?.[0] ?? '')?.[1]
+      return program === undefined ? [] : [`${program} ${env.VERSION ?? ''} ${env.SHA256 ?? ''}`]
+    },
+  )
+  const ci = readFileSync(join(ROOT, '.github/workflows/ci.yml'), 'utf8')
+  const value = (name: string): string => new RegExp(`${name}: (\\S+)`).exec(ci)?.[1] ?? ''
+  expect(new Set(installed)).toEqual(
+    new Set([
+      `aliyun-cli ${value('ALIYUN_CLI')} ${value('ALIYUN_CLI_SHA256')}`,
+      `terraform ${value('TERRAFORM')} ${value('TERRAFORM_SHA256')}`,
+    ]),
+  )
+  for (const line of installed) expect(line).toMatch(/^\S+ \d+\.\d+\.\d+ [0-9a-f]{64}$/)
+})
 
 const terraform = spawnSync('terraform', ['version']).status === 0
 ;(terraform ? test : test.skip)('the configurations of Terraform are formatted', () => {
