@@ -102,6 +102,17 @@ test.each(EXAMPLES.filter((name) => !(name in NOT_RUN)))('%s has a test below', 
   expect(SOURCE).toMatch(new RegExp(`(xample\\(|runAt\\(|each\\(\\[.*)\\s*'${name}'`))
 })
 
+test('README.md lists each example, and says which are not run', () => {
+  const rows = example('README.md')
+    .split('\n')
+    .filter((line) => line.startsWith('| ['))
+  const listed = rows.flatMap((row) => [...row.matchAll(/\]\(([^)]+)\)/g)].map((match) => match[1] ?? ''))
+  const all = readdirSync(EXAMPLES_FOLDER, { recursive: true, encoding: 'utf8' })
+  expect(listed.toSorted()).toEqual(all.filter((name) => /\.(yml|tf)$/.test(name)).toSorted())
+  const notRun = rows.filter((row) => row.endsWith(' - |')).map((row) => /\]\(([^)]+)\)/.exec(row)?.[1])
+  expect(notRun.toSorted()).toEqual(Object.keys(NOT_RUN).toSorted())
+})
+
 test('what is not run is there', () => {
   expect(EXAMPLES).toEqual(expect.arrayContaining(Object.keys(NOT_RUN)))
 })
