@@ -9,7 +9,9 @@ const bundled = new Set(
   [...notices.matchAll(/^(\S+) (\d\S*) \(.+\)$/gm)].map(([, name, version]) => `${name}@${version}`),
 )
 const sbom = JSON.parse(
-  execFileSync('npm', ['sbom', '--sbom-format=spdx', '--package-lock-only'], { encoding: 'utf8' }),
+  execFileSync('npm', ['sbom', '--sbom-format=spdx', '--package-lock-only', '--no-update-notifier'], {
+    encoding: 'utf8',
+  }),
 )
 
 const [root] = sbom.documentDescribes
