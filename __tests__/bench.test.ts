@@ -4,7 +4,7 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
-import { readAction } from '../bench/action.js'
+import { readAction } from '../stand-in/runner/action-manifest.js'
 import { chart } from '../bench/chart.js'
 import { downloadSize } from '../bench/download-size.js'
 import { loadedFiles, totalBytes, type LoadedFile } from '../bench/loaded-files.js'
@@ -169,6 +169,7 @@ describe("another action's folder", () => {
         ['d', undefined],
         ['e', undefined],
       ]),
+      deprecations: new Map(),
     })
   })
 

@@ -1,5 +1,5 @@
 /** What is measured: the same work by several actions, and how the cost of this one grows with its input. */
-import type { Action } from './action.js'
+import type { Action } from '../stand-in/runner/action-manifest.js'
 import { CHAIN_LENGTH, REGION, type Cloud } from './cloud.js'
 import type { Contestant } from './measure.js'
 

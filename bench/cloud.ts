@@ -1,7 +1,7 @@
 /** The stand-in as the benchmark needs it: over TLS, under the real host names where there is a name service, at a distance where one is asked for. */
 import { startStandIn, type StandIn } from '../stand-in/stand-in.js'
 import { trustOfOidc } from '../stand-in/policy.js'
-import type { StepInputs } from './job.js'
+import type { WithInputs } from '../stand-in/runner/runner-job.js'
 import type { NameService } from './namespace.js'
 import { startRelay } from './relay.js'
 
@@ -20,9 +20,9 @@ const RELAY_ADDRESS = '127.0.0.2'
 
 export interface Cloud {
   readonly standIn: StandIn
-  readonly byOidc: StepInputs
+  readonly byOidc: WithInputs
   /** A chain of so many roles, begun with the user's key. */
-  readonly byKey: (roles: number) => StepInputs
+  readonly byKey: (roles: number) => WithInputs
   /** Opens the way to the services. One at a time. */
   readonly route: (options: RouteOptions) => Promise<Route>
   readonly close: () => Promise<void>
@@ -38,7 +38,7 @@ export interface Route {
   /** What a step's environment needs. */
   readonly env: Readonly<Record<string, string>>
   /** What its inputs need: nothing under the real host names. */
-  readonly inputs: StepInputs
+  readonly inputs: WithInputs
   /** Connections opened so far to both services, used or not; undefined where the way is direct. */
   readonly connections: () => number | undefined
   readonly close: () => Promise<void>

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { join, relative, sep } from 'node:path'
-import type { Action } from './action.js'
+import type { Action } from '../stand-in/runner/action-manifest.js'
 
 const MAX_BYTES = 1024 ** 3
 

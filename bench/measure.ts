@@ -1,9 +1,10 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Action } from './action.js'
+import type { Action } from '../stand-in/runner/action-manifest.js'
+import type { WithInputs } from '../stand-in/runner/runner-job.js'
 import type { Cloud, Route } from './cloud.js'
-import { startJob, type Job, type StepInputs, type Watch } from './job.js'
+import { startTimedJob, type TimedJob, type Watch } from './timed-job.js'
 import { loadedFiles, totalBytes } from './loaded-files.js'
 import { spreadOf, type Spread } from './spread.js'
 
@@ -11,7 +12,7 @@ import { spreadOf, type Spread } from './spread.js'
 export interface Contestant {
   readonly name: string
   readonly action: Action
-  readonly inputs: StepInputs
+  readonly inputs: WithInputs
   /** What ~/.aliyun/config.json holds before main. */
   readonly configJson?: string
   /** Claims of its OIDC token, over the issuer's usual ones; a claim given as undefined is left out. */
@@ -121,13 +122,13 @@ async function inJob(
   contestant: Contestant,
   plan: Plan,
   route: Route,
-  use: (job: Job) => Promise<void>,
+  use: (job: TimedJob) => Promise<void>,
 ): Promise<void> {
   const { action, configJson, claims = {} } = contestant
   const { standIn } = plan.cloud
   for (const name of Object.keys(standIn.issuer.claims)) Reflect.deleteProperty(standIn.issuer.claims, name)
   Object.assign(standIn.issuer.claims, claims)
-  const job = startJob({
+  const job = startTimedJob({
     action,
     node: plan.node,
     inputs: { ...contestant.inputs, ...route.inputs },
@@ -145,7 +146,7 @@ async function inJob(
 }
 
 /** A step that does nothing is a fast one. */
-function checkHandOver(job: Job, { name }: Contestant, { cloud }: Plan): void {
+function checkHandOver(job: TimedJob, { name }: Contestant, { cloud }: Plan): void {
   if (job.exported('ALIBABA_CLOUD_ACCESS_KEY_ID') !== cloud.standIn.assumptions.at(-1)?.accessKeyId)
     throw new Error(`main of ${name} did not hand on the session that STS issued last`)
 }

