@@ -43,6 +43,8 @@ export interface RunnerJobOptions {
   readonly runnerEnv?: Readonly<Record<string, string | undefined>>
   /** A home that outlives the job, as on a self-hosted runner. Default: one of the job's own. */
   readonly home?: string | undefined
+  /** Milliseconds that a step's streams may stay open after its process. Default 5,000. */
+  readonly heldStreamsLimit?: number
 }
 
 export interface ActionStep {
@@ -156,6 +158,7 @@ export function startRunnerJob(options: RunnerJobOptions): RunnerJob {
       cwd: folders.workspace,
       env: { ...given, PATH: [...path, given.PATH ?? ''].join(delimiter) },
       interruption,
+      heldStreamsLimit: options.heldStreamsLimit,
     })
     const told = readStreams(run, masks, writer, given.RUNNER_DEBUG === '1')
     const written = files.read()
