@@ -1,9 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import { trustOfRam } from '../stand-in/policy.js'
-import { NODES, startJob, type Job, type StepResult } from './support/job.js'
-import { ACCOUNT, assumeRolePolicy, DEPLOY_ROLE, OIDC_ROLE, startWorld, type World } from './support/world.js'
+import { NODES, type Job, type StepResult } from './support/job.js'
+import { useJobs, useWorld } from './support/set-up.js'
+import { ACCOUNT, assumeRolePolicy, DEPLOY_ROLE, OIDC_ROLE, type World } from './support/world.js'
 
 const OTHER_ACCOUNT = '6543210987654321'
 const MIDDLE_ROLE = `acs:ram::${ACCOUNT}:role/middle`
@@ -16,12 +17,11 @@ const DEAD_END_ROLE = `acs:ram::${ACCOUNT}:role/dead-end`
 const NAME = 'GitHubActions-octo-org-octo-repo-1234567890'
 const POLICY = '{"Version":"1","Statement":[{"Effect":"Allow","Action":"oss:*","Resource":"*"}]}'
 
-let world: World
+const world = useWorld({ prepare: addRoles })
+const startJob = useJobs(world)
 let job: Job
 
-beforeAll(async () => {
-  world = await startWorld()
-  const { ram } = world.standIn
+function addRoles({ standIn: { ram } }: World): void {
   ram.addRole({ name: 'middle', policies: [assumeRolePolicy('*')] })
   ram.addRole({
     name: 'last',
@@ -35,14 +35,7 @@ beforeAll(async () => {
     policies: [assumeRolePolicy('*')],
   })
   ram.addRole({ name: 'dead-end' })
-})
-afterAll(async () => {
-  await world.standIn.close()
-})
-afterEach(() => {
-  job.remove()
-  world.standIn.forget()
-})
+}
 
 /** What a chain's links were asked to be, and by whom. */
 function links(): object[] {
@@ -80,7 +73,7 @@ function leftBehind(main: StepResult): string {
 const sessionOf = (role: string): string => `${role.replace(':role/', ':assumed-role/')}/${NAME}`
 
 describe.each(NODES)('on %s', (node) => {
-  const newJob = (): Job => (job = startJob({ standIn: world.standIn, node }))
+  const newJob = (): Job => (job = startJob({ node }))
 
   const wishes = {
     'role-duration-seconds': '7200',
@@ -103,7 +96,7 @@ describe.each(NODES)('on %s', (node) => {
     sourceIdentity: undefined,
   }
 
-  test('three roles by a key, one a line', async () => {
+  test('a key assumes three roles, one per line, each with the session before it', async () => {
     newJob()
     const main = await job.main({
       ...world.byKey,
@@ -137,7 +130,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(main.log).toContain('(in 120 minutes)')
   })
 
-  test('three roles by OIDC, between commas: the source identity goes with the first signed call', async () => {
+  test('an OIDC token assumes the first of three roles; the source identity is sent with the second, which is the first that can carry it', async () => {
     newJob()
     const main = await job.main({
       ...world.byOidc,
@@ -159,7 +152,7 @@ describe.each(NODES)('on %s', (node) => {
   })
 
   test.each(['byKey', 'byOidc'] as const)(
-    'two roles, %s: what lies between is masked, and handed on to nobody',
+    '%s through two roles: the session in between is masked, and appears nowhere afterwards',
     async (source) => {
       newJob()
       const known = new Set(world.standIn.secrets())
@@ -188,32 +181,38 @@ describe.each(NODES)('on %s', (node) => {
   )
 
   test.each([
-    ['the first, by its trust policy', 'byKey', [CLOSED_ROLE, MIDDLE_ROLE], 1, `acs:ram::${ACCOUNT}:user/ci`],
     [
-      'the second, by its trust policy',
+      'the trust policy of the first role',
+      'byKey',
+      [CLOSED_ROLE, MIDDLE_ROLE],
+      1,
+      `acs:ram::${ACCOUNT}:user/ci`,
+    ],
+    [
+      'the trust policy of the second role',
       'byKey',
       [DEPLOY_ROLE, CLOSED_ROLE, LAST_ROLE],
       2,
       `${DEPLOY_ROLE}/${NAME}`,
     ],
     [
-      'the second, by the first role',
+      'the policies of the first role',
       'byKey',
       [DEAD_END_ROLE, MIDDLE_ROLE, LAST_ROLE],
       2,
       `${DEAD_END_ROLE}/${NAME}`,
     ],
     [
-      'the third, by its trust policy',
+      'the trust policy of the third role',
       'byKey',
       [DEPLOY_ROLE, MIDDLE_ROLE, CLOSED_ROLE],
       3,
       `${MIDDLE_ROLE}/${NAME}`,
     ],
-    ['the first, by OIDC', 'byOidc', [CLOSED_ROLE, MIDDLE_ROLE], 1, 'the OIDC token'],
-    ['the second, after OIDC', 'byOidc', [OIDC_ROLE, CLOSED_ROLE, LAST_ROLE], 2, `${OIDC_ROLE}/${NAME}`],
+    ['the first role, asked with OIDC', 'byOidc', [CLOSED_ROLE, MIDDLE_ROLE], 1, 'the OIDC token'],
+    ['the second role, after OIDC', 'byOidc', [OIDC_ROLE, CLOSED_ROLE, LAST_ROLE], 2, `${OIDC_ROLE}/${NAME}`],
   ] as const)(
-    '%s refuses: the message names the link, the role and who asked; nobody asks twice',
+    'if access is refused by %s, the message names that role and the caller, and STS is not asked again',
     async (_, source, roles, link, caller) => {
       newJob()
       const main = await job.main({
@@ -240,7 +239,7 @@ describe.each(NODES)('on %s', (node) => {
     },
   )
 
-  test("a duration that only the last role does not allow is the last role's fault", async () => {
+  test('a duration that the last role does not allow is reported as an error of the last role', async () => {
     newJob()
     const main = await job.main({
       ...world.byKey,
@@ -256,7 +255,7 @@ describe.each(NODES)('on %s', (node) => {
     ])
   })
 
-  test('the allow-list is held against the last account, before anything is written', async () => {
+  test('allowed-account-ids applies to the account of the last role, before anything is written', async () => {
     newJob()
     const inputs = {
       ...world.byKey,

@@ -1,6 +1,7 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
-import { NODES, startJob, type Job, type StepInputs } from './support/job.js'
-import { ACCOUNT, DEPLOY_ROLE, OIDC_ROLE, PROVIDER_ARN, startWorld, type World } from './support/world.js'
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import { NODES, type Job, type StepInputs } from './support/job.js'
+import { useJobs, useWorld } from './support/set-up.js'
+import { ACCOUNT, DEPLOY_ROLE, OIDC_ROLE, PROVIDER_ARN } from './support/world.js'
 
 /** The families of variables that hold a key, in the aliyun CLI's order: ID, secret, token. */
 const FAMILIES = [
@@ -16,25 +17,16 @@ interface Key {
   readonly securityToken?: string
 }
 
-let world: World
+const world = useWorld()
+const startJob = useJobs(world)
 let job: Job
 let common: StepInputs
 /** A session that something before this step has got. */
 let temporary: Required<Key>
 
-beforeAll(async () => {
-  world = await startWorld()
-  common = { region: 'cn-hangzhou', 'sts-endpoint': world.standIn.sts.url }
-})
 beforeEach(() => {
+  common = { region: 'cn-hangzhou', 'sts-endpoint': world.standIn.sts.url }
   temporary = world.standIn.issueSession({ roleArn: OIDC_ROLE, roleSessionName: 'earlier' })
-})
-afterAll(async () => {
-  await world.standIn.close()
-})
-afterEach(() => {
-  job.remove()
-  world.standIn.forget()
 })
 
 /** Variables of a family that hold a key. */
@@ -54,9 +46,9 @@ const calls = (): unknown[] =>
   world.standIn.requests.map(({ action, accessKeyId, status }) => [action, accessKeyId, status])
 
 describe.each(NODES)('on %s', (node) => {
-  const newJob = (env: Record<string, string>): Job => (job = startJob({ standIn: world.standIn, node, env }))
+  const newJob = (env: Record<string, string>): Job => (job = startJob({ node, env }))
 
-  test('a long-lived key assumes a role', async () => {
+  test('a long-lived key in the environment assumes a role', async () => {
     newJob(holding(world.key))
     const main = await job.main({
       ...common,
@@ -72,7 +64,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(post?.env.get('ALIBABA_CLOUD_ACCESS_KEY_ID')).toBe(world.key.accessKeyId)
   })
 
-  test('a temporary key assumes a role', async () => {
+  test('a temporary key in the environment assumes a role', async () => {
     newJob(holding(temporary))
     const main = await job.main({
       ...common,
@@ -83,7 +75,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(calls()).toEqual([['AssumeRole', temporary.accessKeyId, 200]])
   })
 
-  test('a temporary key is handed on under every name, once STS has said whose it is', async () => {
+  test('a temporary key without a role is passed on under every name after GetCallerIdentity has verified it', async () => {
     newJob(holding(temporary, FAMILIES[1]))
     const main = await job.main({ ...common, 'credential-source': 'environment', 'export-for': 'oss' })
     expect([main.exitCode, main.errors, main.warnings]).toEqual([0, [], []])
@@ -97,7 +89,7 @@ describe.each(NODES)('on %s', (node) => {
     )
   })
 
-  test('a temporary key that has ended is not handed on', async () => {
+  test('a temporary key that STS rejects is not passed on', async () => {
     newJob(holding({ ...temporary, securityToken: temporary.securityToken.slice(0, -8) }))
     const main = await job.main({ ...common, 'credential-source': 'environment' })
     expect(main.errors).toEqual([expect.stringContaining('InvalidSecurityToken.Malformed')])
@@ -105,7 +97,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(calls()).toHaveLength(1)
   })
 
-  test('a long-lived key without a role is a fault, and no request', async () => {
+  test('a long-lived key without a role is an error before any request', async () => {
     newJob(holding(world.key))
     const main = await job.main({ ...common, 'credential-source': 'environment' })
     expect(main.errors).toEqual([
@@ -114,7 +106,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(calls()).toEqual([])
   })
 
-  test('an environment without a key is a fault that names the variables', async () => {
+  test('an environment without a key is an error that names the variables', async () => {
     newJob({
       ALIBABA_CLOUD_ACCESS_KEY_ID: world.key.accessKeyId,
       ALIBABACLOUD_ACCESS_KEY_SECRET: world.key.accessKeySecret,
@@ -130,7 +122,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(calls()).toEqual([])
   })
 
-  test("the first whole family decides, in the CLI's order, with no other family's token", async () => {
+  test("the first complete set of variables is used, in the CLI's order, without another set's token", async () => {
     newJob({})
     const other = {
       accessKeyId: 'LTAIofAnother',
@@ -161,7 +153,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(calls()).toEqual(FAMILIES.map(() => ['AssumeRole', world.key.accessKeyId, 200]))
   })
 
-  test('role-chaining: true, as the official action had it', async () => {
+  test('role-chaining: true means the environment, as in the official action', async () => {
     newJob({})
     const first = await job.main(world.byOidc)
     expect(first.exitCode).toBe(0)
@@ -188,7 +180,7 @@ describe.each(NODES)('on %s', (node) => {
     ])
   })
 
-  test('nothing of it is chosen unless asked for, whatever the job is full of', async () => {
+  test('credentials in the environment are ignored unless credential-source asks for them', async () => {
     const full = {
       ...Object.assign({}, ...FAMILIES.map((family) => holding(temporary, family))),
       ALICLOUD_ACCESS_KEY: world.key.accessKeyId,
@@ -208,7 +200,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(world.standIn.requests).toEqual([])
   })
 
-  test("the environment's region is not this step's", async () => {
+  test("a region in the environment is not taken for this step's region", async () => {
     newJob({
       ...holding(world.key),
       ALIBABA_CLOUD_REGION_ID: 'eu-central-1',

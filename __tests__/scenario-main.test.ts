@@ -1,24 +1,14 @@
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { hashOf } from '../src/handover/state.js'
 import { dirname } from 'node:path'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
-import { NODES, startJob, type Job, type JobOptions, type StepResult } from './support/job.js'
-import { ACCOUNT, DEPLOY_ROLE, OIDC_ROLE, startWorld, type World } from './support/world.js'
+import { describe, expect, test } from '@jest/globals'
+import { NODES, type Job, type JobOptions, type StepResult } from './support/job.js'
+import { useJobs, useWorld } from './support/set-up.js'
+import { ACCOUNT, DEPLOY_ROLE, OIDC_ROLE } from './support/world.js'
 
-let world: World
+const world = useWorld()
+const startJob = useJobs(world)
 let job: Job
-
-beforeAll(async () => {
-  world = await startWorld()
-})
-afterAll(async () => {
-  await world.standIn.close()
-})
-afterEach(() => {
-  job.remove()
-  world.standIn.forget()
-  world.standIn.sts.clearFaults()
-})
 
 const SESSION_NAME = 'GitHubActions-octo-org-octo-repo-1234567890'
 
@@ -33,10 +23,9 @@ function sessionIn({ env }: Pick<StepResult, 'env'>): { id: string; secret: stri
 }
 
 describe.each(NODES)('on %s', (node) => {
-  const newJob = (options: Partial<JobOptions> = {}): Job =>
-    (job = startJob({ standIn: world.standIn, node, ...options }))
+  const newJob = (options: Partial<JobOptions> = {}): Job => (job = startJob({ node, ...options }))
 
-  test('an access key: masks, requests, variables, outputs, state and log', async () => {
+  test('an access key assumes a role: these are all the masks, requests, variables, outputs, state and log lines', async () => {
     newJob()
     const main = await job.main(world.byKey)
     const { id, secret, token } = sessionIn(main)
@@ -110,7 +99,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(world.standIn.requests[0]?.headers.authorization).toMatch(/^ACS3-HMAC-SHA256 /)
   })
 
-  test('an OIDC token: the token is masked before STS is asked, and travels in the body', async () => {
+  test('an OIDC token is masked before it is sent to STS, and travels in the body', async () => {
     newJob()
     const main = await job.main({
       ...world.byOidc,
@@ -134,7 +123,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(main.log).toContain('(in 120 minutes)')
   })
 
-  test('the profile on a clean home, byte for byte as the CLI writes it', async () => {
+  test('the profile on a clean home is what the aliyun CLI would write, byte for byte', async () => {
     newJob()
     const main = await job.main({ ...world.byKey, profile: 'ci', 'set-current-profile': 'false' })
     const { id, secret, token } = sessionIn(main)
@@ -152,12 +141,13 @@ describe.each(NODES)('on %s', (node) => {
     expect(readFileSync(job.configFile, 'utf8')).toBe(
       `{\n\t"current": "ci",\n\t"profiles": [\n\t\t{\n${fields.join(',\n')}\n\t\t}\n\t],\n\t"meta_path": ""\n}`,
     )
-    expect(statSync(job.configFile).mode & 0o777).toBe(0o600)
+    // Windows has no mode bits.
+    if (process.platform !== 'win32') expect(statSync(job.configFile).mode & 0o777).toBe(0o600)
     expect(main.outputs.get('profile')).toBe('ci')
     expect(main.log).toContain(`Profile:   "ci" in ${job.configFile}`)
   })
 
-  test('everything that can be asked for at once', async () => {
+  test('every export, every output and every session option can be requested at once', async () => {
     newJob()
     const main = await job.main({
       ...world.byKey,
@@ -208,7 +198,7 @@ describe.each(NODES)('on %s', (node) => {
     ])
   })
 
-  test('no region: no region variables, no empty values', async () => {
+  test('without a region, no region variable is exported, and no empty value', async () => {
     newJob()
     const main = await job.main({ ...world.byKey, region: ' ', 'export-for': 'oss' })
     expect(main.exitCode).toBe(0)
@@ -217,7 +207,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(main.outputs.has('region')).toBe(false)
   })
 
-  test('outputs alone: nothing is exported, and post has nothing to put back', async () => {
+  test('if only outputs are requested, nothing is exported and post restores nothing', async () => {
     newJob()
     const main = await job.main({
       ...world.byKey,
@@ -232,14 +222,14 @@ describe.each(NODES)('on %s', (node) => {
     expect(post?.stdout).toBe('')
   })
 
-  test('a step that hands nothing on says so', async () => {
+  test('a step that passes on nothing warns', async () => {
     newJob()
     const main = await job.main({ ...world.byKey, 'export-environment-variables': 'false' })
     expect(main.exitCode).toBe(0)
     expect(main.warnings).toEqual([expect.stringMatching(/^This step passes no credentials on/)])
   })
 
-  test('a temporary key without a role is handed on, once STS has said whose it is', async () => {
+  test('a temporary key without a role is passed on after GetCallerIdentity has verified it', async () => {
     newJob()
     const session = world.standIn.issueSession({ roleArn: DEPLOY_ROLE, roleSessionName: 'earlier' })
     const main = await job.main({
@@ -263,7 +253,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(main.outputs.has('role-session-name')).toBe(false)
   })
 
-  test('a temporary key may assume a role', async () => {
+  test('a temporary key can assume a role', async () => {
     newJob()
     const session = world.standIn.issueSession({ roleArn: OIDC_ROLE, roleSessionName: 'earlier' })
     const main = await job.main({
@@ -276,7 +266,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(world.standIn.assumptions).toMatchObject([{ roleArn: DEPLOY_ROLE, signer: session.accessKeyId }])
   })
 
-  test('all faults are told in one error, before any request, and show no secret', async () => {
+  test('all input errors are reported in one message, before any request, without a secret', async () => {
     newJob()
     const main = await job.main({
       ...world.byKey,
@@ -309,7 +299,7 @@ describe.each(NODES)('on %s', (node) => {
     ['a file of another kind', '[]'],
     ['an empty file', ''],
   ])(
-    '%s in the place of config.json is named, kept and stops the step before any request',
+    '%s instead of config.json stops the step before any request; it is named and left as it is',
     async (_, text) => {
       newJob()
       mkdirSync(dirname(job.configFile))
@@ -323,7 +313,7 @@ describe.each(NODES)('on %s', (node) => {
     },
   )
 
-  test('a refused role: one request, nothing exported, written or set', async () => {
+  test('if STS refuses the role, there is one request, and nothing is exported, written or set', async () => {
     newJob()
     const main = await job.main({
       ...world.byKey,
@@ -337,7 +327,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(() => statSync(job.configFile)).toThrow('ENOENT')
   })
 
-  test('another account than the allowed ones: told before anything is exported', async () => {
+  test('an account that is not allowed fails the step before anything is exported', async () => {
     newJob()
     const main = await job.main({
       ...world.byKey,
@@ -351,7 +341,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(() => statSync(job.configFile)).toThrow('ENOENT')
   })
 
-  test('outside a runner it refuses to print what it would have written', async () => {
+  test('outside a runner (no GITHUB_ENV) the step fails instead of printing credentials', async () => {
     newJob()
     const main = await job.main(world.byKey, { GITHUB_ENV: '' })
     expect(main.exitCode).toBe(1)

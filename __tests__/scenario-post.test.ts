@@ -1,23 +1,14 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
-import { NODES, startJob, type Job, type JobOptions } from './support/job.js'
-import { ACCOUNT, startWorld, type World } from './support/world.js'
+import { describe, expect, test } from '@jest/globals'
+import { NODES, type Job, type JobOptions } from './support/job.js'
+import { posixOnly } from './support/platform.js'
+import { useJobs, useWorld } from './support/set-up.js'
+import { ACCOUNT } from './support/world.js'
 
-let world: World
+const world = useWorld()
+const startJob = useJobs(world)
 let job: Job
-
-beforeAll(async () => {
-  world = await startWorld()
-})
-afterAll(async () => {
-  await world.standIn.close()
-})
-afterEach(() => {
-  job.remove()
-  world.standIn.forget()
-  world.standIn.sts.clearFaults()
-})
 
 /** A developer's own file: another indentation, unknown keys, a number that no JavaScript number holds. */
 const USERS_FILE = `{
@@ -31,8 +22,7 @@ const USERS_FILE = `{
 `
 
 describe.each(NODES)('on %s', (node) => {
-  const newJob = (options: Partial<JobOptions> = {}): Job =>
-    (job = startJob({ standIn: world.standIn, node, ...options }))
+  const newJob = (options: Partial<JobOptions> = {}): Job => (job = startJob({ node, ...options }))
   const writeUsersFile = (): void => {
     mkdirSync(dirname(job.configFile))
     writeFileSync(job.configFile, USERS_FILE)
@@ -40,7 +30,7 @@ describe.each(NODES)('on %s', (node) => {
   const folder = (): string[] =>
     existsSync(dirname(job.configFile)) ? readdirSync(dirname(job.configFile)).sort() : []
 
-  test('puts the variables back to what they held, and to nothing where there was nothing', async () => {
+  test('post restores each variable to its previous value, or to nothing if it had none', async () => {
     newJob({
       env: {
         ALIBABA_CLOUD_REGION_ID: 'eu-central-1',
@@ -60,7 +50,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(world.standIn.requests).toHaveLength(1)
   })
 
-  test('removes the file that main made', async () => {
+  test('post removes a config.json that main created', async () => {
     newJob()
     await job.main({ ...world.byKey, profile: 'ci' })
     expect(folder()).toEqual(['config.json', 'config.json.ci-record'])
@@ -74,7 +64,7 @@ describe.each(NODES)('on %s', (node) => {
     ['a new profile beside the current one', { profile: 'new', 'set-current-profile': 'false' }],
     ['a profile in the place of another', { profile: 'ci' }],
     ["a profile in the current one's place", { profile: 'mine' }],
-  ] as const)('%s: the file is back to the byte', async (_, inputs) => {
+  ] as const)('after %s, post restores config.json byte for byte', async (_, inputs) => {
     newJob()
     writeUsersFile()
     const main = await job.main({ ...world.byKey, ...inputs })
@@ -107,7 +97,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(folder()).toEqual(['config.json'])
   })
 
-  test('cleanup: false leaves everything, and says so', async () => {
+  test('with cleanup: false post leaves everything and says so', async () => {
     newJob()
     const main = await job.main({ ...world.byKey, profile: 'ci', cleanup: 'false' })
     expect(main.log).toContain('When the job ends: everything stays (cleanup: false).')
@@ -120,7 +110,7 @@ describe.each(NODES)('on %s', (node) => {
     })
   })
 
-  test('goes by the record: HOME and the inputs may be others by now', async () => {
+  test('post trusts only what main recorded, though HOME and the inputs have changed since', async () => {
     newJob()
     await job.main({ ...world.byKey, profile: 'ci' })
     const [post] = await job.posts({ HOME: '/nonexistent', INPUT_PROFILE: 'mine', INPUT_CLEANUP: 'false' })
@@ -128,7 +118,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(folder()).toEqual([])
   })
 
-  test('after a main that failed at its inputs there is nothing to do', async () => {
+  test('after a main that failed at its inputs, post has nothing to do', async () => {
     newJob()
     await job.main({ ...world.byKey, 'role-to-assume': 'x' })
     const [post] = await job.posts()
@@ -139,22 +129,26 @@ describe.each(NODES)('on %s', (node) => {
     expect(post?.env.size).toBe(0)
   })
 
-  test('after a main that could not write its outputs no variable was touched, and none is', async () => {
-    newJob()
-    const main = await job.main({ ...world.byKey, profile: 'ci' }, { GITHUB_OUTPUT: '/dev/full' })
-    expect(main.exitCode).toBe(1)
-    expect(main.errors).toEqual([expect.stringContaining('ENOSPC')])
-    expect(main.env.size).toBe(0)
-    expect(folder()).toEqual([])
-    const [post] = await job.posts()
-    expect([post?.exitCode, post?.env.size]).toEqual([0, 0])
-  })
+  const withFullDevice = posixOnly('Windows has no device that is always full')
+  withFullDevice(
+    'a main that cannot write its outputs exports no variable, and post changes none',
+    async () => {
+      newJob()
+      const main = await job.main({ ...world.byKey, profile: 'ci' }, { GITHUB_OUTPUT: '/dev/full' })
+      expect(main.exitCode).toBe(1)
+      expect(main.errors).toEqual([expect.stringContaining('ENOSPC')])
+      expect(main.env.size).toBe(0)
+      expect(folder()).toEqual([])
+      const [post] = await job.posts()
+      expect([post?.exitCode, post?.env.size]).toEqual([0, 0])
+    },
+  )
 
   test.each([
     ['a record of another version', '{"version":2,"cleanup":true,"variables":{"PATH":"x"}}'],
     ['a record that is not JSON', '{'],
     ['a record of other shapes', '{"version":1,"cleanup":true,"variables":{"PATH":1}}'],
-  ])('%s is not acted upon', async (_, record) => {
+  ])('post ignores %s in its state', async (_, record) => {
     newJob()
     await job.main({ ...world.byKey, 'role-to-assume': 'x' })
     const [post] = await job.posts({ STATE_record: record })
@@ -162,7 +156,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(post?.log).toMatch(/^Nothing to clean up/)
   })
 
-  test('what someone else has changed since stays, and the job does not fail', async () => {
+  test('what someone else has changed since stays as it is, and the job does not fail', async () => {
     newJob()
     writeUsersFile()
     await job.main({ ...world.byKey, profile: 'ci' })
@@ -177,7 +171,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(folder()).toEqual(['config.json'])
   })
 
-  test('a second post, and a post without a home, are harmless', async () => {
+  test('a second post does no harm, even if the home is gone', async () => {
     newJob()
     const main = await job.main({ ...world.byKey, profile: 'ci' })
     await job.posts()
@@ -188,12 +182,12 @@ describe.each(NODES)('on %s', (node) => {
     expect(existsSync(job.home)).toBe(false)
   })
 
-  test('what a killed runner left goes with the next step on that home, even with one that writes no profile', async () => {
+  test('the next step on a home removes the expired entry of a killed runner, even if it writes no profile itself', async () => {
     newJob()
     writeUsersFile()
     // Its post never comes.
     await job.main({ ...world.byKey, profile: 'ci' })
-    const next = startJob({ standIn: world.standIn, node, home: job.home })
+    const next = startJob({ node, home: job.home })
     await next.main(world.byKey)
     expect(readFileSync(job.configFile, 'utf8')).not.toBe(USERS_FILE)
     // Nobody waits for the session to end: the record says that it has.
@@ -206,13 +200,12 @@ describe.each(NODES)('on %s', (node) => {
       ),
     )
     const main = await next.main(world.byKey)
-    next.remove()
     expect(main.exitCode).toBe(0)
     expect(readFileSync(job.configFile, 'utf8')).toBe(USERS_FILE)
     expect(folder()).toEqual(['config.json'])
   })
 
-  test('the account is not in the way of a job output unless it was asked to be hidden', async () => {
+  test('outputs that name the account reach other jobs, since the account is masked on request only', async () => {
     newJob()
     const main = await job.main(world.byKey)
     expect(

@@ -1,11 +1,12 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import type { Fault } from '../stand-in/faults.js'
-import { NODES, startJob, type Job } from './support/job.js'
-import { ACCOUNT, startWorld, type World } from './support/world.js'
+import { NODES } from './support/job.js'
+import { useJobs, useWorld } from './support/set-up.js'
+import { ACCOUNT } from './support/world.js'
 
 /**
- * The harness looks for every secret in everything that every step of every test prints. Here are the circumstances under which Node, the SDK and
- * others are talkative, and the secrets that are easily shown in part.
+ * Every scenario is searched for every secret (support/leaks.ts). Here are the circumstances in which Node, the SDK and others print most, and
+ * the secrets that are easily shown in part.
  */
 const TALKATIVE = {
   DEBUG: '*',
@@ -30,26 +31,14 @@ const FAULTS: readonly [string, Fault | undefined][] = [
   ['an answer in HTML', { kind: 'response', status: 500, body: '<html></html>' }],
 ]
 
-let world: World
+const world = useWorld()
+const startJob = useJobs(world)
 let keys = 0
-let job: Job
-
-beforeAll(async () => {
-  world = await startWorld()
-})
-afterAll(async () => {
-  await world.standIn.close()
-})
-afterEach(() => {
-  job.remove()
-  world.standIn.forget()
-  world.standIn.sts.clearFaults()
-})
 
 describe.each(NODES)('on %s', (node) => {
-  describe.each(FAULTS)('%s', (_, fault) => {
-    test.each(['byKey', 'byOidc'] as const)('%s', async (source) => {
-      job = startJob({ standIn: world.standIn, node, env: TALKATIVE })
+  describe.each(FAULTS)('with every debug option on, after %s', (_, fault) => {
+    test.each(['byKey', 'byOidc'] as const)('main and post (%s) show no secret', async (source) => {
+      const job = startJob({ node, env: TALKATIVE })
       if (fault !== undefined) world.standIn.sts.failNext(fault, { times: 2 })
       const main = await job.main({
         ...world[source],
@@ -63,8 +52,8 @@ describe.each(NODES)('on %s', (node) => {
     })
   })
 
-  test("a wrong signature: the server's string to sign is not repeated", async () => {
-    job = startJob({ standIn: world.standIn, node })
+  test("if the signature is wrong, the string to sign in STS's answer is not repeated", async () => {
+    const job = startJob({ node })
     const main = await job.main({ ...world.byKey, 'access-key-secret': 'not-the-secret-of-this-key' })
     expect(main.exitCode).toBe(1)
     expect(main.errors[0]).toContain('SignatureDoesNotMatch')
@@ -78,8 +67,8 @@ describe.each(NODES)('on %s', (node) => {
     ['backslashes', 'a\\nb\\\\c\\u0041'],
     ['a trailing newline', 'plainsecretwithnewline\n'],
     ['markup', '<b>&amp;</b>'],
-  ])('an awkward secret: %s', async (_, secret) => {
-    job = startJob({ standIn: world.standIn, node, env: { RUNNER_DEBUG: '1' } })
+  ])('a secret with %s works and is never shown', async (_, secret) => {
+    const job = startJob({ node, env: { RUNNER_DEBUG: '1' } })
     const { accessKeyId } = world.standIn.ram.addAccessKey(`acs:ram::${ACCOUNT}:user/ci`, {
       accessKeyId: `LTAI5tAwkward${String(++keys).padStart(11, '0')}`,
       accessKeySecret: secret.trim(),
@@ -95,8 +84,8 @@ describe.each(NODES)('on %s', (node) => {
     expect(denied.exitCode).toBe(1)
   })
 
-  test('ID and secret exchanged: neither is shown', async () => {
-    job = startJob({ standIn: world.standIn, node })
+  test('if ID and secret are swapped, neither is shown', async () => {
+    const job = startJob({ node })
     const main = await job.main({
       ...world.byKey,
       'access-key-id': world.key.accessKeySecret,
@@ -106,8 +95,8 @@ describe.each(NODES)('on %s', (node) => {
     expect(main.errors[0]).toContain('InvalidAccessKeyId.NotFound')
   })
 
-  test('a secret pasted into a plain input is not shown in its fault', async () => {
-    job = startJob({ standIn: world.standIn, node })
+  test('a secret pasted into a plain input is not shown in the error about it', async () => {
+    const job = startJob({ node })
     const main = await job.main({
       ...world.byKey,
       region: world.key.accessKeySecret,
@@ -117,8 +106,8 @@ describe.each(NODES)('on %s', (node) => {
     expect(main.errors[0]).toContain('role-to-assume')
   })
 
-  test('mask-account-id: a failure shows the account nowhere before its mask', async () => {
-    job = startJob({ standIn: world.standIn, node })
+  test('with mask-account-id no failure shows the account before its mask', async () => {
+    const job = startJob({ node })
     for (const inputs of [
       { 'role-to-assume': `acs:ram::${ACCOUNT}:role/absent` },
       { 'role-to-assume': `acs:ram:${ACCOUNT}:typo` },

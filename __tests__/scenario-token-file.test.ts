@@ -1,26 +1,21 @@
-import { chmodSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { NODES, startJob, type Job, type StepInputs, type StepResult } from './support/job.js'
-import { DEPLOY_ROLE, OIDC_ROLE, PROVIDER_ARN, startWorld, type World } from './support/world.js'
+import { chmodSync, renameSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import { NODES, type StepInputs, type StepResult } from './support/job.js'
+import { posixOnly } from './support/platform.js'
+import { useFolder, useJobs, useWorld } from './support/set-up.js'
+import { DEPLOY_ROLE, OIDC_ROLE, PROVIDER_ARN } from './support/world.js'
 
 const SUBJECT = 'repo:octo-org/octo-repo:environment:production'
 
-let world: World
-let job: Job
-let folder: string
+// The clock moves.
+const world = useWorld({ renewed: true })
+const startJob = useJobs(world)
+const folder = useFolder()
 let path: string
 
-beforeEach(async () => {
-  world = await startWorld()
-  folder = mkdtempSync(join(tmpdir(), 'token-'))
-  path = join(folder, 'token')
-})
-afterEach(async () => {
-  job.remove()
-  rmSync(folder, { recursive: true, force: true })
-  await world.standIn.close()
+beforeEach(() => {
+  path = join(folder(), 'token')
 })
 
 function write(content: string, mode = 0o600): void {
@@ -34,16 +29,19 @@ const stsCalls = (): unknown[] =>
 describe.each(NODES)('on %s', (node) => {
   /** A job that GitHub gives no token to. */
   const run = async (inputs: StepInputs = {}, env: Record<string, string> = {}): Promise<StepResult> => {
-    job = startJob({ standIn: world.standIn, node, env, idToken: false })
-    return job.main({ ...world.byOidc, 'oidc-token-file': path, ...inputs })
+    return startJob({ node, env, idToken: false }).main({
+      ...world.byOidc,
+      'oidc-token-file': path,
+      ...inputs,
+    })
   }
 
   test.each([
-    ['as it is', (token: string) => token],
+    ['without anything around it', (token: string) => token],
     ['with a newline', (token: string) => `${token}\n`],
-    ['between white space', (token: string) => ` \n\t${token}\r\n\r\n`],
-    ['behind a byte order mark', (token: string) => `\ufeff${token}`],
-  ])('the token, %s, is exchanged, masked and never printed', async (_, written) => {
+    ['with white space around it', (token: string) => ` \n\t${token}\r\n\r\n`],
+    ['after a byte order mark', (token: string) => `\ufeff${token}`],
+  ])('a token %s is exchanged for a session, masked and never printed', async (_, written) => {
     const token = await world.standIn.issuer.mint({ sub: SUBJECT, aud: 'sts.aliyuncs.com' })
     write(written(token))
     const main = await run()
@@ -55,14 +53,15 @@ describe.each(NODES)('on %s', (node) => {
     expect(main.outputs.get('credential-source')).toBe('oidc')
   })
 
-  test('a path with blanks, below the working directory', async () => {
+  test('the path may be relative to the workspace and contain blanks', async () => {
     write(await world.standIn.issuer.mint({ sub: SUBJECT, aud: 'sts.aliyuncs.com' }))
-    renameSync(path, join(folder, 'my token'))
-    const main = await run({ 'oidc-token-file': `../../${folder.slice(tmpdir().length + 1)}/my token` })
+    renameSync(path, join(folder(), 'my token'))
+    const main = await run({ 'oidc-token-file': `../../${basename(folder())}/my token` })
     expect([main.exitCode, main.errors]).toEqual([0, []])
   })
 
-  test('a file that every user of the machine can read gets one warning', async () => {
+  const withModes = posixOnly('Windows has no mode bits')
+  withModes('a file that every user of the machine can read gets exactly one warning', async () => {
     write(await world.standIn.issuer.mint({ sub: SUBJECT, aud: 'sts.aliyuncs.com' }), 0o644)
     world.standIn.sts.failNext({ kind: 'error', status: 500, code: 'InternalError' })
     const main = await run()
@@ -80,20 +79,23 @@ describe.each(NODES)('on %s', (node) => {
     ['holds two lines', () => write('nobody.may.see\nthis.in.log'), 'is not a JWT'],
     ['holds more than STS takes', () => write(`nobody.may.see-this${'x'.repeat(20_000)}`), 'is not a JWT'],
     ['is missing', () => undefined, 'cannot be read (ENOENT)'],
-    ['is a folder', () => (path = folder), 'cannot be read (EISDIR)'],
-  ])('a file that %s: no request, and a message that shows nothing of it', async (_, prepare, message) => {
-    prepare()
-    const main = await run()
-    expect(main.exitCode).toBe(1)
-    expect(main.errors).toEqual([expect.stringContaining(path)])
-    expect(main.errors[0]).toContain(message)
-    // Whatever else the file holds is masked as well: it may be a token after all.
-    expect(`${main.log}${main.stderr}${main.summary}`).not.toMatch(/nobody|see-this/)
-    expect(world.standIn.requests).toEqual([])
-    expect([main.env.size, main.outputs.size]).toEqual([0, 0])
-  })
+    ['is a folder', () => (path = folder()), 'cannot be read (EISDIR)'],
+  ])(
+    'a file that %s is an error before any request, which shows nothing of it',
+    async (_, prepare, message) => {
+      prepare()
+      const main = await run()
+      expect(main.exitCode).toBe(1)
+      expect(main.errors).toEqual([expect.stringContaining(path)])
+      expect(main.errors[0]).toContain(message)
+      // Whatever else the file holds is masked as well: it may be a token after all.
+      expect(`${main.log}${main.stderr}${main.summary}`).not.toMatch(/nobody|see-this/)
+      expect(world.standIn.requests).toEqual([])
+      expect([main.env.size, main.outputs.size]).toEqual([0, 0])
+    },
+  )
 
-  test('a denial shows the claims of the token that was in the file, and the trust policy for it', async () => {
+  test('a denial shows the claims of the token in the file, and the trust policy that would accept it', async () => {
     write(
       await world.standIn.issuer.mint({
         sub: 'repo:someone/else:ref:refs/heads/main',
@@ -110,7 +112,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(stsCalls()).toHaveLength(1)
   })
 
-  test('an expired token is read again, for whoever keeps the file may have put a new one there', async () => {
+  test('if the token has expired, the file is read again: its owner may have put a new one there', async () => {
     const old = await world.standIn.issuer.mint({ sub: SUBJECT, aud: 'sts.aliyuncs.com' })
     world.standIn.advanceClock(600)
     const fresh = await world.standIn.issuer.mint({ sub: SUBJECT, aud: 'sts.aliyuncs.com' })
@@ -135,7 +137,7 @@ describe.each(NODES)('on %s', (node) => {
     }
   })
 
-  test('a token that stays expired is asked about twice, and no more', async () => {
+  test('if the file still holds the expired token, STS is asked twice and no more', async () => {
     write(await world.standIn.issuer.mint({ sub: SUBJECT, aud: 'sts.aliyuncs.com' }))
     world.standIn.advanceClock(600)
     const main = await run()
@@ -144,7 +146,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(stsCalls()).toHaveLength(2)
   })
 
-  test("the issuer is not asked though there is one, and ACK's variables are not read silently", async () => {
+  test("only the input chooses the file: GitHub's issuer is not asked, and ACK's variables are ignored", async () => {
     write(await world.standIn.issuer.mint({ sub: SUBJECT, aud: 'sts.aliyuncs.com' }))
     const rrsa = {
       ALIBABA_CLOUD_ROLE_ARN: DEPLOY_ROLE,
@@ -156,11 +158,9 @@ describe.each(NODES)('on %s', (node) => {
     expect((await run({}, { ...rrsa, ...issuer })).exitCode).toBe(0)
     expect(world.standIn.assumptions.map(({ roleArn }) => roleArn)).toEqual([OIDC_ROLE])
     expect(stsCalls()).toEqual([['sts', 'AssumeRoleWithOIDC', undefined]])
-    job.remove()
     world.standIn.forget()
     const without = await run({ 'oidc-token-file': '' }, rrsa)
     expect(without.errors).toEqual([expect.stringContaining('id-token: write')])
-    job.remove()
     const nothing = await run({ 'oidc-token-file': '', 'oidc-provider-arn': '', 'role-to-assume': '' }, rrsa)
     expect(nothing.errors).toEqual([expect.stringMatching(/^credential-source: no source is given/)])
     expect(world.standIn.requests).toEqual([])

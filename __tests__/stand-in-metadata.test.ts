@@ -43,7 +43,7 @@ async function read(path: string, token?: string): Promise<{ status: number; bod
   return { status: response.status, body: await response.text() }
 }
 
-test('gives a role and its credentials to whoever shows a token', async () => {
+test('the metadata service returns the role and its credentials for a valid token', async () => {
   await start({ allowV1: false })
   const { body: token } = await putToken('21600')
   expect(await read('/', token)).toEqual({ status: 200, body: 'instance' })
@@ -70,7 +70,7 @@ test('gives a role and its credentials to whoever shows a token', async () => {
   ])
 })
 
-test('forbids what has no token, or an old or invented one', async () => {
+test('the metadata service rejects a missing, expired or invented token', async () => {
   await start({ allowV1: false })
   const { body: token } = await putToken('60')
   expect(await read('/')).toMatchObject({ status: 403 })
@@ -86,21 +86,21 @@ test.each([undefined, '', '0', '21601', '-1', '1.5', 'x'])('refuses a token for 
   expect(await putToken(ttl)).toMatchObject({ status: 400 })
 })
 
-test('answers without a token where nothing forbids it', async () => {
+test('the metadata service answers without a token unless it is hardened', async () => {
   await start({ hardened: false })
   expect(await putToken('60')).toMatchObject({ status: 404 })
   expect(await read('/')).toEqual({ status: 200, body: 'instance' })
   expect(await read('/instance')).toMatchObject({ status: 200 })
 })
 
-test('knows no role where the instance has none, and nothing else at all', async () => {
+test('the metadata service has no role if the instance has none, and answers 404 to every other path', async () => {
   await start({ roleArn: undefined })
   expect(await read('/')).toMatchObject({ status: 404 })
   expect(await read('/instance')).toMatchObject({ status: 404 })
   expect((await fetch(`${metadata.url}/latest/meta-data/`)).status).toBe(404)
 })
 
-test('fails on demand', async () => {
+test('the metadata service fails when a test asks for it', async () => {
   await start()
   metadata.failNext({ kind: 'error', status: 500, code: 'Broken' }, { action: 'Credentials' })
   expect(await read('/')).toMatchObject({ status: 200 })

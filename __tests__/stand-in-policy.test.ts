@@ -19,7 +19,7 @@ function identity(...statements: object[]) {
   return parseIdentityPolicy({ Version: '1', Statement: statements })
 }
 
-describe('permissions', () => {
+describe('permission policies', () => {
   const allow = { Effect: 'Allow', Action: 'sts:AssumeRole', Resource: ROLE }
 
   test.each([
@@ -62,7 +62,7 @@ describe('permissions', () => {
   })
 })
 
-describe('trust', () => {
+describe('trust policies', () => {
   const user = { kind: 'RAM', accountId: '1', arn: 'acs:ram::1:user/ci' } as const
 
   test.each([
@@ -86,7 +86,7 @@ describe('trust', () => {
     expect(evaluateTrust(policy, user, {})).toBe('ImplicitDeny')
   })
 
-  test('an external ID has to be the one that is asked for', () => {
+  test('the external ID has to be the one in the condition', () => {
     const policy = parseTrustPolicy(
       trustOfRam(['acs:ram::1:root'], { StringEquals: { 'sts:ExternalId': 'abc' } }),
     )
@@ -130,7 +130,7 @@ describe('trust', () => {
     expect(evaluateTrust(policy, user, context)).toBe('ImplicitDeny')
   })
 
-  test('a Deny statement wins', () => {
+  test('a Deny statement overrides every Allow', () => {
     const statement = { Action: 'sts:AssumeRole', Principal: { RAM: 'acs:ram::1:root' } }
     const policy = parseTrustPolicy({
       Version: '1',
@@ -143,11 +143,11 @@ describe('trust', () => {
   })
 })
 
-describe('the grammar', () => {
+describe('the grammar of policies', () => {
   const trust = { Effect: 'Allow', Action: 'sts:AssumeRole', Principal: { RAM: ['acs:ram::1:root'] } }
   const one = (statement: object) => ({ Version: '1', Statement: [statement] })
 
-  test('takes JSON text', () => {
+  test('a policy may be JSON text', () => {
     expect(parseTrustPolicy(JSON.stringify(one(trust)))).toHaveLength(1)
   })
 

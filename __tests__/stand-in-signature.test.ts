@@ -35,7 +35,7 @@ describe('ACS3-HMAC-SHA256', () => {
     bodyHash: sha256Hex(''),
   }
 
-  test('agrees with a known vector', () => {
+  test('gives the signature of a known request', () => {
     const canonicalRequest = acs3CanonicalRequest(request, headersToSign(headers))
     expect(sha256Hex(canonicalRequest)).toBe(
       'b6beb9120cc07585f7916cb087564baa94ebc095118a463283a5754476ba76cc',
@@ -45,7 +45,7 @@ describe('ACS3-HMAC-SHA256', () => {
     )
   })
 
-  test('covers host, content type and every x-acs header, whatever the order in which they are listed', () => {
+  test('covers host, content type and every x-acs header, in whatever order they are listed', () => {
     const names = headersToSign({ 'x-acs-b': '', accept: '', 'content-type': '', 'x-acs-a': '', host: '' })
     expect(names).toEqual(['content-type', 'host', 'x-acs-a', 'x-acs-b'])
     expect(acs3CanonicalRequest(request, [...headersToSign(headers)].reverse())).toBe(
@@ -81,11 +81,11 @@ describe('signature version 1.0', () => {
     ['Version', '2015-04-01'],
   ] as const
 
-  test('agrees with a known vector', () => {
+  test('gives the signature of a known request', () => {
     expect(v1Signature(v1StringToSign('POST', parameters), SECRET)).toBe('M7J0kvVlhaHu6n2yw7y26cV2MB8=')
   })
 
-  test('leaves the signature itself out, and depends on the method', () => {
+  test('does not cover the signature itself, and depends on the method', () => {
     expect(v1StringToSign('POST', [['Signature', 'x'], ...parameters])).toBe(
       v1StringToSign('POST', parameters),
     )

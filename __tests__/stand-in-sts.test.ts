@@ -157,7 +157,7 @@ function refusedWith(code: string) {
 }
 
 describe.each([ACS3, V1])('$name', ({ make }) => {
-  test('assumes a role, and the next one with the session', async () => {
+  test('assumes a role, and the next role with the session', async () => {
     const body = await make(USER).assumeRole({ durationSeconds: 7200 })
     expect(body).toMatchObject({
       requestId: expect.stringMatching(/^[0-9A-F-]{36}$/),
@@ -208,7 +208,7 @@ describe.each([ACS3, V1])('$name', ({ make }) => {
     ])
   })
 
-  test('is told who it is', async () => {
+  test('learns its identity from GetCallerIdentity', async () => {
     expect(await make(USER).getCallerIdentity()).toMatchObject({
       identityType: 'RAMUser',
       arn: USER_ARN,
@@ -245,7 +245,7 @@ describe.each([ACS3, V1])('$name', ({ make }) => {
     ])
   })
 
-  test('is refused with a key that is wrong', async () => {
+  test('is rejected if its key is wrong', async () => {
     await expect(make({ ...USER, accessKeySecret: 'wrong' }).getCallerIdentity()).rejects.toEqual(
       refusedWith('SignatureDoesNotMatch'),
     )
@@ -264,7 +264,7 @@ describe.each([ACS3, V1])('$name', ({ make }) => {
     ])
   })
 
-  test('is refused with a token that is wrong', async () => {
+  test('is rejected if its security token is wrong', async () => {
     const key = sessionKey(await make(USER).assumeRole())
     const other = sessionKey(await make(USER).assumeRole())
     const { accessKeyId, accessKeySecret } = key
@@ -286,7 +286,7 @@ describe.each([ACS3, V1])('$name', ({ make }) => {
     await expect(make(key).getCallerIdentity()).rejects.toEqual(refusedWith('InvalidSecurityToken.Expired'))
   })
 
-  test('is refused when its clock is off', async () => {
+  test('is rejected if its clock is wrong', async () => {
     standIn.setClockSkew(1000)
     await expect(make(USER).getCallerIdentity()).rejects.toEqual(refusedWith('InvalidTimeStamp.Expired'))
     standIn.setClockSkew(-1000)
@@ -295,7 +295,7 @@ describe.each([ACS3, V1])('$name', ({ make }) => {
     await expect(make(USER).getCallerIdentity()).resolves.toBeDefined()
   })
 
-  test('reads the reason of a denial', async () => {
+  test('gets the reason for a denial', async () => {
     standIn.ram.detachUserPolicies(USER_ARN)
     await expect(make(USER).assumeRole()).rejects.toEqual(
       expect.objectContaining({
@@ -356,7 +356,7 @@ describe('AssumeRole', () => {
     expect(standIn.assumptions).toMatchObject([input])
   })
 
-  test('is not for root accounts', async () => {
+  test('rejects the root account as a caller', async () => {
     await expect(client(ROOT).assumeRole()).rejects.toEqual(
       expect.objectContaining({
         code: 'NoPermission',
@@ -365,7 +365,7 @@ describe('AssumeRole', () => {
     )
   })
 
-  test('needs the trust of the role', async () => {
+  test('requires the trust of the role', async () => {
     standIn.ram.setTrustPolicy(ROLE, trustOfRam([`acs:ram::${ACCOUNT}:user/other`]))
     await expect(client().assumeRole()).rejects.toEqual(
       expect.objectContaining({
@@ -377,7 +377,7 @@ describe('AssumeRole', () => {
     await expect(client().assumeRole()).resolves.toBeDefined()
   })
 
-  test('needs the external ID that the role demands', async () => {
+  test("requires the external ID in the role's trust policy", async () => {
     standIn.ram.setTrustPolicy(ROLE, trustOfRam([USER_ARN], { StringEquals: { 'sts:ExternalId': 'abc' } }))
     await expect(client().assumeRole()).rejects.toEqual(refusedWith('NoPermission'))
     await expect(client().assumeRole({ externalId: 'abd' })).rejects.toEqual(refusedWith('NoPermission'))
@@ -385,7 +385,7 @@ describe('AssumeRole', () => {
     expect(standIn.assumptions).toMatchObject([{ externalId: 'abc' }])
   })
 
-  test('across accounts needs both sides', async () => {
+  test('across accounts requires permission on both sides', async () => {
     const { accessKey } = standIn.ram.addUser({
       name: 'ci',
       accountId: '2',
@@ -396,7 +396,7 @@ describe('AssumeRole', () => {
     await expect(client(accessKey).assumeRole()).resolves.toBeDefined()
   })
 
-  test('in a chain needs a permission of the first role, and the trust of the second', async () => {
+  test('in a chain requires a permission of the first role, and the trust of the second', async () => {
     const session = client(sessionKey(await client().assumeRole()))
     standIn.ram.setTrustPolicy(NEXT_ROLE, trustOfRam([USER_ARN]))
     await expect(session.assumeRole({ roleArn: NEXT_ROLE })).rejects.toEqual(refusedWith('NoPermission'))
@@ -411,7 +411,7 @@ describe('AssumeRole', () => {
     await expect(session.assumeRole({ roleArn: NEXT_ROLE })).resolves.toBeDefined()
   })
 
-  test('in a chain is narrowed by the session policy', async () => {
+  test('in a chain is limited by the session policy', async () => {
     const policy = (resource: string) =>
       JSON.stringify({
         Version: '1',
@@ -438,7 +438,7 @@ describe('AssumeRole', () => {
     })
   })
 
-  test('can be had without a request, for a base key that is temporary', async () => {
+  test('has a short cut for tests that need a temporary key', async () => {
     const issued = standIn.issueSession({ roleArn: ROLE, roleSessionName: 'runner', durationSeconds: 60 })
     expect(await client(issued).getCallerIdentity()).toMatchObject({
       arn: `acs:ram::${ACCOUNT}:assumed-role/deploy/runner`,
@@ -485,7 +485,7 @@ describe('AssumeRoleWithOIDC', () => {
   }
   const good = { aud: 'sts.aliyuncs.com' }
 
-  test('takes the token in a form body', async () => {
+  test('accepts the token in a form body', async () => {
     expect(await assume({ OIDCToken: await standIn.issuer.mint(good) })).toMatchObject({
       status: 200,
       body: {
@@ -521,7 +521,7 @@ describe('AssumeRoleWithOIDC', () => {
     })
   })
 
-  test('refuses a token once five minutes have passed', async () => {
+  test('rejects a token after five minutes', async () => {
     const token = await standIn.issuer.mint(good)
     standIn.advanceClock(299)
     expect(await assume({ OIDCToken: token })).toMatchObject({ status: 200 })
@@ -532,7 +532,7 @@ describe('AssumeRoleWithOIDC', () => {
     expect(await assume({ OIDCToken: await standIn.issuer.mint(good) })).toMatchObject({ status: 200 })
   })
 
-  test('refuses what is no token', async () => {
+  test('rejects what is not a token', async () => {
     const [header, payload] = (await standIn.issuer.mint(good)).split('.')
     const unsigned = `${Buffer.from('{"alg":"none"}').toString('base64url')}.${payload ?? ''}.`
     for (const [token, code] of [
@@ -547,7 +547,7 @@ describe('AssumeRoleWithOIDC', () => {
     }
   })
 
-  test('tells providers and roles that do not exist', async () => {
+  test('names providers and roles that do not exist', async () => {
     const OIDCToken = await standIn.issuer.mint(good)
     expect(await assume({ OIDCToken, OIDCProviderArn: `${PROVIDER}s` })).toMatchObject({
       status: 401,
@@ -574,7 +574,7 @@ describe('AssumeRoleWithOIDC', () => {
     ).toMatchObject({ body: { Code: 'AuthenticationFail.OIDCToken.IssuerConfigurationBroken' } })
   })
 
-  test('takes a token in the query that passes 16 KiB', async () => {
+  test('accepts a token in a query of more than 16 KiB', async () => {
     const token = await standIn.issuer.mint({ ...good, filler: 'x'.repeat(11_500) })
     expect(token.length).toBeGreaterThan(16 * 1024)
     const query = new URLSearchParams({
@@ -589,7 +589,7 @@ describe('AssumeRoleWithOIDC', () => {
   })
 })
 
-describe('the wire', () => {
+describe('requests and responses', () => {
   function acs3(
     query: string,
     body = '',
@@ -641,7 +641,7 @@ describe('the wire', () => {
     expect(await send(url, init)).toMatchObject({ status: 200, body: { IdentityType: 'RAMUser' } })
   })
 
-  test('nothing of a signed request can be changed', async () => {
+  test('no part of a signed request can be changed', async () => {
     for (const tamper of [
       ({ url, init }: ReturnType<typeof acs3>) => send(`${url}&More=1`, init),
       ({ url, init }: ReturnType<typeof acs3>) => send(url, { ...init, body: 'RoleArn=y' }),
@@ -672,7 +672,7 @@ describe('the wire', () => {
     })
   })
 
-  test('no nonce is good twice', async () => {
+  test('a nonce is accepted once', async () => {
     const { url, init } = acs3('')
     expect(await send(url, init)).toMatchObject({ status: 200 })
     expect(await send(url, init)).toMatchObject({ status: 400, body: { Code: 'SignatureNonceUsed' } })
@@ -684,14 +684,14 @@ describe('the wire', () => {
     })
   })
 
-  test('a nonce is used up though a fault took the request', async () => {
+  test('a nonce is used up even if a fault answered the request', async () => {
     const { url, init } = acs3('')
     standIn.sts.failNext({ kind: 'response', status: 500, body: '{}' })
     expect(await send(url, init)).toMatchObject({ status: 500 })
     expect(await send(url, init)).toMatchObject({ body: { Code: 'SignatureNonceUsed' } })
   })
 
-  test('version 1.0 may be sent as a form', async () => {
+  test('a request with signature version 1.0 may be a form', async () => {
     expect(await send(standIn.sts.url, { method: 'POST', body: v1({}, 'POST') })).toMatchObject({
       status: 200,
     })
@@ -726,7 +726,7 @@ describe('the wire', () => {
     })
   })
 
-  test('a bearer token is no signature', async () => {
+  test('a bearer token is not accepted as a signature', async () => {
     const { url, init } = acs3('')
     expect(
       await send(url, { ...init, headers: { ...(init.headers as object), authorization: 'Bearer x' } }),
@@ -735,7 +735,7 @@ describe('the wire', () => {
     })
   })
 
-  test('an error looks like one of STS', async () => {
+  test('an error has the shape of those of STS', async () => {
     const answer = await send(`${standIn.sts.url}/elsewhere?${v1().toString()}`, {})
     const requestId = answer.headers.get('x-acs-request-id') ?? ''
     expect(answer.status).toBe(404)
@@ -749,7 +749,7 @@ describe('the wire', () => {
     expect(standIn.requests[0]).toMatchObject({ status: 404, code: 'InvalidApi.NotFound', requestId })
   })
 
-  test('a chunked body is a body', async () => {
+  test('a chunked body is read like any other', async () => {
     const body = new ReadableStream<Uint8Array>({
       start(controller) {
         controller.enqueue(new TextEncoder().encode(v1({}, 'POST').toString()))
@@ -791,7 +791,7 @@ describe('RAM', () => {
     expect(change).toThrow()
   })
 
-  test('a second key is as good as the first', async () => {
+  test('a user may have two keys', async () => {
     const key = standIn.ram.addAccessKey(USER_ARN)
     expect(await ACS3.make(key).getCallerIdentity()).toMatchObject({ arn: USER_ARN })
   })

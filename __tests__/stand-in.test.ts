@@ -43,7 +43,7 @@ async function breakage(attempt: Promise<unknown>): Promise<unknown> {
 }
 
 describe('faults of STS', () => {
-  test('an error is one in the shape of STS, and the next request is served', async () => {
+  test('an error has the shape of those of STS, and the next request succeeds', async () => {
     standIn.sts.failNext({
       kind: 'error',
       status: 503,
@@ -112,7 +112,7 @@ describe('faults of STS', () => {
     expect((await fetch(standIn.sts.url, ANONYMOUS)).status).toBe(400)
   })
 
-  test('a request that hangs holds up no other, and ends with the stand-in', async () => {
+  test('a request that hangs delays no other, and ends with the stand-in', async () => {
     standIn.sts.failNext({ kind: 'hang' })
     const hanging = breakage(fetch(standIn.sts.url, ANONYMOUS))
     for (let turn = 0; standIn.requests.length === 0 && turn < 100_000; turn += 1) await setImmediate()
@@ -122,13 +122,13 @@ describe('faults of STS', () => {
     expect(await hanging).toMatch(/ECONNRESET|UND_ERR_SOCKET/)
   })
 
-  test('a delayed answer is the true one', async () => {
+  test('a delayed answer is otherwise unchanged', async () => {
     standIn.sts.failNext({ kind: 'delay', milliseconds: 1 })
     expect(await (await fetch(standIn.sts.url, ANONYMOUS)).json()).toMatchObject({ Code: 'MissingRoleArn' })
     expect(standIn.requests).toMatchObject([{ fault: 'delay', status: 400 }])
   })
 
-  test('the Date header can be wrong for one answer, or follow a clock that is', async () => {
+  test('the Date header can be wrong in one answer, or follow a clock that is wrong', async () => {
     const noon = Date.parse('2026-01-02T12:00:00Z')
     await standIn.close()
     standIn = await startStandIn({ clock: () => noon })
@@ -145,7 +145,7 @@ describe('faults of STS', () => {
     expect(dates).toEqual([0, -60, 120])
   })
 
-  test('faults come in order, as often as asked, to the action that they are for', async () => {
+  test('faults come in order, as often as requested, for the requested action', async () => {
     const answers: number[] = []
     const ask = async () => answers.push((await fetch(standIn.sts.url, ANONYMOUS)).status)
     standIn.sts.failNext({ kind: 'response', status: 599 }, { action: 'AssumeRole' })
@@ -159,7 +159,7 @@ describe('faults of STS', () => {
     expect(answers.at(-1)).toBe(400)
   })
 
-  test('a fault cannot happen no times', () => {
+  test('a fault happens at least once', () => {
     expect(() => {
       createFaultQueue().add({ kind: 'hang' }, { times: 0 })
     }).toThrow(RangeError)
@@ -174,7 +174,7 @@ describe('the issuer', () => {
     return { status: response.status, body: (await response.json()) as { value?: string } }
   }
 
-  test('gives a token to whoever shows the request token', async () => {
+  test('issues a token to whoever presents the request token', async () => {
     const { status, body } = await ask('&audience=https%3A%2F%2Fa.example%2F%3Fx')
     expect(status).toBe(200)
     const jwks = createRemoteJWKSet(new URL(`${standIn.issuer.url}/.well-known/jwks`))
@@ -200,11 +200,11 @@ describe('the issuer', () => {
     ])
   })
 
-  test('uses the owner for an audience where none is asked for', async () => {
+  test("uses the owner's URL as the audience if none is requested", async () => {
     expect(decodeJwt((await ask('')).body.value ?? '').aud).toBe('https://github.com/octo-org')
   })
 
-  test('takes its claims from the test', async () => {
+  test('puts the claims that a test gives into its tokens', async () => {
     standIn.issuer.claims.sub = 'repo:o@1/r@2:environment:prod'
     standIn.issuer.claims.environment = 'prod'
     expect(decodeJwt((await ask()).body.value ?? '')).toMatchObject({
@@ -219,13 +219,13 @@ describe('the issuer', () => {
     expect(decodeJwt((await ask()).body.value ?? '').aud).toBe('stubborn')
   })
 
-  test('refuses any other bearer, and does not compare it loosely', async () => {
+  test('rejects every other bearer token', async () => {
     expect((await ask('', 'wrong')).status).toBe(401)
     expect((await ask('', standIn.issuer.requestToken.toUpperCase())).status).toBe(401)
     expect((await fetch(standIn.issuer.requestUrl)).status).toBe(401)
   })
 
-  test('publishes itself', async () => {
+  test('publishes its configuration and keys', async () => {
     const discovery = (await (
       await fetch(`${standIn.issuer.url}/.well-known/openid-configuration`)
     ).json()) as object
@@ -237,7 +237,7 @@ describe('the issuer', () => {
     expect((await fetch(standIn.issuer.requestUrl, { method: 'POST' })).status).toBe(404)
   })
 
-  test('fails on demand', async () => {
+  test('fails when a test asks for it', async () => {
     standIn.issuer.failNext({ kind: 'error', status: 503, code: 'Busy' }, { action: 'IdToken' })
     standIn.issuer.failNext({ kind: 'response', status: 200, body: '{"value":""}' })
     standIn.issuer.failNext({ kind: 'reset', when: 'before-response' })
@@ -247,7 +247,7 @@ describe('the issuer', () => {
     expect((await ask()).status).toBe(200)
   })
 
-  test('signs with a key of a stranger that bears the same name', async () => {
+  test('can sign with a foreign key that has the same key ID', async () => {
     const tokens = await Promise.all([standIn.issuer.mint(), standIn.issuer.mint({}, { stranger: true })])
     expect(tokens.map((token) => decodeProtectedHeader(token).kid)).toEqual([
       expect.any(String),
@@ -256,7 +256,7 @@ describe('the issuer', () => {
   })
 })
 
-test('another issuer than GitHub.com is trusted under its own name', async () => {
+test('an issuer other than that of github.com is trusted under its own name', async () => {
   const ghes = await startStandIn({
     issuer: 'https://ghes.example/_services/token',
     ram: {
@@ -295,8 +295,8 @@ test('another issuer than GitHub.com is trusted under its own name', async () =>
   }
 })
 
-describe('the trail', () => {
-  test('tells connections apart', async () => {
+describe('the record of requests', () => {
+  test('distinguishes connections', async () => {
     const agent = new Agent({ keepAlive: true })
     const ask = (using: Agent | false) =>
       new Promise<void>((resolve, reject) => {
@@ -335,7 +335,7 @@ describe('the trail', () => {
     expect(standIn.requests).toEqual([])
   })
 
-  test('keeps the last ones, and not every one', () => {
+  test('keeps the last requests, up to a limit', () => {
     const trail = createTrail(3)
     for (let time = 1; time <= 100; time += 1) {
       trail.addRequest({ time } as RecordedRequest)
@@ -347,7 +347,7 @@ describe('the trail', () => {
   })
 })
 
-test('every secret can be asked for, so that a test may look for leaks', async () => {
+test('lists every secret, so that tests can look for leaks', async () => {
   const { accessKey } = standIn.ram.addUser({ name: 'ci' })
   const { arn } = standIn.ram.addRole({ name: 'deploy' })
   const session = standIn.issueSession({ roleArn: arn, roleSessionName: 'sess' })
@@ -388,7 +388,7 @@ describe('with TLS', () => {
     })
   }
 
-  test('is who it says, for whoever trusts the CA', async () => {
+  test('has a certificate that is valid for whoever trusts the CA', async () => {
     const ca = await readFile(tls.caFile ?? '', 'utf8')
     expect(await ask(ca, 'localhost')).toBe(400)
     expect(await ask(ca, 'sts.cn-hangzhou.aliyuncs.com')).toBe(400)
@@ -418,7 +418,7 @@ describe('with TLS', () => {
     expect(outcome).toMatchObject({ code: 'ECONNRESET' })
   })
 
-  test('takes its CA away with it', async () => {
+  test('removes its CA file when it ends', async () => {
     await tls.close()
     await expect(readFile(tls.caFile ?? '')).rejects.toMatchObject({ code: 'ENOENT' })
     expect(standIn.caFile).toBeUndefined()
