@@ -1,8 +1,11 @@
 // Writes the denial that README.md shows, from a run of the built action against the stand-in:
 // `npm run build && npm run denial`.
 import { readFileSync, writeFileSync } from 'node:fs'
-import { startJob } from '../demo/job.js'
+import { resolve } from 'node:path'
 import { trustOfOidc } from '../stand-in/policy.js'
+import { readAction } from '../stand-in/runner/action-manifest.js'
+import { startRunnerJob } from '../stand-in/runner/runner-job.js'
+import { drawn } from '../stand-in/runner/step-log.js'
 import { startStandIn } from '../stand-in/stand-in.js'
 import { README, replaced } from './readme-tables.js'
 
@@ -15,16 +18,16 @@ import { README, replaced } from './readme-tables.js'
 async function denial(): Promise<string> {
   const standIn = await startStandIn()
   const { ram, issuer, sts } = standIn
-  const job = startJob(
-    {},
-    {
+  const job = startRunnerJob({
+    action: readAction('this action', resolve(import.meta.dirname, '..')),
+    runnerEnv: {
       ACTIONS_ID_TOKEN_REQUEST_URL: issuer.requestUrl,
       ACTIONS_ID_TOKEN_REQUEST_TOKEN: issuer.requestToken,
       // As the runner sets them for an action of another repository.
       GITHUB_ACTION_REPOSITORY: 'OWNER/configure-alibaba-cloud-credentials',
       GITHUB_ACTION_REF: 'v1',
     },
-  )
+  })
   try {
     const { arn: providerArn } = ram.addOidcProvider({
       name: 'github',
@@ -43,13 +46,15 @@ async function denial(): Promise<string> {
     })
     issuer.claims.sub = 'repo:octo-org@65/octo-repo@74:ref:refs/heads/main'
     const { exitCode, log } = await job.main({
-      'oidc-provider-arn': providerArn,
-      'role-to-assume': roleArn,
-      region: 'cn-hangzhou',
-      'sts-endpoint': sts.url,
+      inputs: {
+        'oidc-provider-arn': providerArn,
+        'role-to-assume': roleArn,
+        region: 'cn-hangzhou',
+        'sts-endpoint': sts.url,
+      },
     })
     if (exitCode !== 1) throw new Error('The step was to be denied.')
-    return log
+    return drawn(log)
       .replaceAll(new URL(sts.url).host, 'sts.cn-hangzhou.aliyuncs.com')
       .replaceAll(REQUEST_ID, '0C5A5A1E-7A4B-5E7C-9C55-3F2B1D6E8A90')
   } finally {
