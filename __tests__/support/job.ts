@@ -8,7 +8,7 @@ import { join, resolve } from 'node:path'
 import type { InputName } from '../../src/inputs/inputs.js'
 import { readAction } from '../../stand-in/runner/action-manifest.js'
 import { startRunnerJob, type StepRun } from '../../stand-in/runner/runner-job.js'
-import { drawn } from '../../stand-in/runner/step-log.js'
+import { drawn, MAX_MESSAGE } from '../../stand-in/runner/step-log.js'
 import type { Interruption } from '../../stand-in/runner/step-process.js'
 import type { StandIn } from '../../stand-in/stand-in.js'
 import { refuseLeaks } from './leaks.js'
@@ -97,6 +97,8 @@ export function startJob({
     if (process.env.SHOW_LOG === '1')
       process.stdout.write(`\n--- ${script}: ${run.conclusion} ---\n${drawn(run.log)}\n`)
     refuseLeaks(script, run, [...standIn.secrets(), ...secrets])
+    if (run.annotations.some(({ message }) => message.length >= MAX_MESSAGE))
+      throw new Error(`${script} wrote a message that GitHub cuts`)
     if (run.heldStreams) throw new Error(`${script} left a process that keeps the step's streams open`)
     if (readdirSync(job.workspace).length > 0) throw new Error(`${script} left files in the workspace`)
   }

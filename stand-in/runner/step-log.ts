@@ -28,7 +28,7 @@ export interface StepLog {
 }
 
 /** UTF-16 units that an annotation keeps, and its line in the log with it. */
-const MAX_MESSAGE = 4096
+export const MAX_MESSAGE = 4096
 const MAX_ANNOTATIONS_OF_A_KIND = 10
 /** They are obeyed only if ACTIONS_ALLOW_UNSECURE_COMMANDS is set. */
 const DISABLED_COMMANDS = ['set-env', 'add-path']
