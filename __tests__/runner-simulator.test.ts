@@ -1,6 +1,7 @@
 /**
- * The rules by which the simulated runner treats a step, each with the file of actions/runner that has it. The scenarios rest on
- * them: a rule that is wrong here makes tests pass that would fail on GitHub.
+ * The rules by which the simulated runner treats a step, each with the file of actions/runner that
+ * has it. The scenarios rest on them: a rule that is wrong here makes tests pass that would fail on
+ * GitHub.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

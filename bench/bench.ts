@@ -1,6 +1,7 @@
 /**
- * What the step costs, beside other actions on the same work: `npm run bench -- official=../their-checkout`. The actions run as whole processes,
- * against the stand-in, over TLS and under the real host names.
+ * What the step costs, beside other actions on the same work: `npm run bench --
+ * official=../their-checkout`. The actions run as whole processes, against the stand-in, over TLS
+ * and under the real host names.
  */
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
@@ -42,7 +43,7 @@ interface Options {
   readonly svg: string | undefined
 }
 
-/** @returns undefined where only the usage is asked for */
+/** @returns undefined if only the usage is asked for */
 function readOptions(): Options | undefined {
   const { values, positionals } = parseArgs({
     allowPositionals: true,

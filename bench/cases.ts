@@ -1,4 +1,7 @@
-/** What is measured: the same work by several actions, and how the cost of this one grows with its input. */
+/**
+ * What is measured: the same work by several actions, and how the cost of this one grows with its
+ * input.
+ */
 import type { Action } from '../stand-in/runner/action-manifest.js'
 import { CHAIN_LENGTH, REGION, type Cloud } from './cloud.js'
 import type { Contestant } from './measure.js'
@@ -92,7 +95,9 @@ function configOf(profiles: number): string {
   return JSON.stringify({ current: 'profile-0', profiles: entries, meta_path: '' }, null, '\t')
 }
 
-/** Claims that make the issuer's token this long, to a few bytes: the few that matter, and padding. */
+/**
+ * Claims that make the issuer's token this long, to a few bytes: the few that matter, and padding.
+ */
 async function claimsOfSize({ standIn }: Cloud, bytes: number): Promise<Record<string, unknown>> {
   const needed = ['aud', 'exp', 'iat', 'iss', 'jti', 'nbf', 'sub']
   const usual = Object.keys(decoded(await standIn.issuer.mint()))

@@ -21,7 +21,8 @@ const GAP = 5
 const TITLE = 30
 
 /**
- * A bar chart as SVG, on no background of its own: its colours follow the reader's scheme, light or dark.
+ * A bar chart as SVG, on no background of its own: its colours follow the reader's scheme, light or
+ * dark.
  *
  * @param own the action whose bars stand out
  */

@@ -1,4 +1,7 @@
-/** The stand-in as the benchmark needs it: over TLS, under the real host names where there is a name service, at a distance where one is asked for. */
+/**
+ * The stand-in as the benchmark needs it: over TLS, under the real host names where there is a name
+ * service, at a distance where one is asked for.
+ */
 import { startStandIn, type StandIn } from '../stand-in/stand-in.js'
 import { trustOfOidc } from '../stand-in/policy.js'
 import type { WithInputs } from '../stand-in/runner/runner-job.js'
@@ -39,7 +42,7 @@ export interface Route {
   readonly env: Readonly<Record<string, string>>
   /** What its inputs need: nothing under the real host names. */
   readonly inputs: WithInputs
-  /** Connections opened so far to both services, used or not; undefined where the way is direct. */
+  /** Connections opened so far to both services, used or not; undefined if the way is direct. */
   readonly connections: () => number | undefined
   readonly close: () => Promise<void>
 }

@@ -10,7 +10,10 @@ export interface DownloadSize {
   readonly dist: number
   /** Each file on its own, gzip -9. */
   readonly distGzipped: number
-  /** `git archive HEAD | gzip -9`, what every job downloads; undefined where the action's folder is not the top of a git checkout. */
+  /**
+   * `git archive HEAD | gzip -9`, what every job downloads; undefined if the action's folder is
+   * not the top of a git checkout.
+   */
   readonly archive: number | undefined
 }
 

@@ -8,8 +8,8 @@ export interface LoadedFile {
 }
 
 /**
- * The JavaScript files that Node processes loaded, by the coverage that Node itself writes on exit: no hook takes part, so that modules of both
- * kinds count, on every version.
+ * The JavaScript files that Node processes loaded, by the coverage that Node itself writes on exit:
+ * no hook takes part, so that modules of both kinds count, on every version.
  *
  * @param folder what NODE_V8_COVERAGE named for the processes
  */

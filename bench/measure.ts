@@ -15,7 +15,9 @@ export interface Contestant {
   readonly inputs: WithInputs
   /** What ~/.aliyun/config.json holds before main. */
   readonly configJson?: string
-  /** Claims of its OIDC token, over the issuer's usual ones; a claim given as undefined is left out. */
+  /**
+   * Claims of its OIDC token, over the issuer's usual ones; a claim given as undefined is left out.
+   */
   readonly claims?: Readonly<Record<string, unknown>>
 }
 
@@ -27,7 +29,10 @@ export interface Figures {
   readonly requests: number
   readonly connections: number | undefined
   readonly loaded: { readonly main: Load; readonly post: Load }
-  /** Peak of the resident memory in KiB, the median of a few runs; undefined where the system does not tell. */
+  /**
+   * Peak of the resident memory in KiB, the median of a few runs; undefined if the system does
+   * not tell.
+   */
   readonly memory: { readonly main: number | undefined; readonly post: number | undefined }
 }
 
@@ -49,9 +54,11 @@ const MEMORY_RUNS = 3
 const MEMORY_HOOK = join(import.meta.dirname, 'memory-at-exit.cjs')
 
 /**
- * Watches every contestant first, which warms the machine up too, then times them in turns, so that whatever else the machine does meets all alike.
+ * Watches every contestant first, which warms the machine up too, then times them in turns, so that
+ * whatever else the machine does meets all alike.
  *
- * @throws Error where a script fails, or main hands on another session than the last that STS issued
+ * @throws Error if a script fails, or main passes on another session than the last that STS
+ * issued
  */
 export async function measure(contestants: readonly Contestant[], plan: Plan): Promise<readonly Figures[]> {
   const watched = await withRoute(plan, true, async (route) =>

@@ -1,6 +1,7 @@
 /**
- * Real host names on one machine: the benchmark runs itself again in a private network and mount namespace, where nothing but loopback exists and
- * /etc/hosts is a file of its own. The machine's own network and files are not touched, and nothing has to be undone.
+ * Real host names on one machine: the benchmark runs itself again in a private network and mount
+ * namespace, where nothing but loopback exists and /etc/hosts is a file of its own. The machine's
+ * own network and files are not touched, and nothing has to be undone.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -25,7 +26,7 @@ export function nameService(): NameService | undefined {
 /**
  * Runs this program again, with its arguments, in a namespace of its own, and waits for its end.
  *
- * @returns its exit code, or undefined where this machine allows no namespaces
+ * @returns its exit code, or undefined if this machine allows no namespaces
  */
 export function runInNamespace(): number | undefined {
   const folder = mkdtempSync(join(tmpdir(), 'bench-hosts-'))

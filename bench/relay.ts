@@ -18,9 +18,11 @@ export interface Relay {
 }
 
 /**
- * A TCP relay that makes loopback look far away. Each direction takes half a round trip. On loopback a client's connect() succeeds at once, over a
- * distance it takes a round trip, in which the client can do other work: what a client sends earlier than that is held until then. So TCP's
- * handshake and TLS's cost what they would. Not simulated: the name look-up, bandwidth, slow start, loss.
+ * A TCP relay that makes loopback look far away. Each direction takes half a round trip. On
+ * loopback a client's connect() succeeds at once, over a distance it takes a round trip, in which
+ * the client can do other work: what a client sends earlier than that is held until then. So TCP's
+ * handshake and TLS's cost what they would. Not simulated: the name look-up, bandwidth, slow start,
+ * loss.
  */
 export async function startRelay({ host, port, to, rttMs }: RelayOptions): Promise<Relay> {
   const open = new Set<Socket>()
@@ -59,7 +61,8 @@ export async function startRelay({ host, port, to, rttMs }: RelayOptions): Promi
 
 /** @param delay milliseconds that something which comes now must wait */
 function forward(from: Socket, to: Socket, delay: (now: number) => number): void {
-  // Timers of different lengths may end in another order than they should: each lets the oldest go, whichever it was set for.
+  // Timers of different lengths may end in another order than they should: each lets the oldest go,
+  // whichever it was set for.
   const waiting: (Buffer | 'end')[] = []
   const later = (part: Buffer | 'end'): void => {
     waiting.push(part)

@@ -1,4 +1,7 @@
-/** A Markdown table that a terminal shows straight too: the first column to the left, the others to the right. */
+/**
+ * A Markdown table that a terminal shows straight too: the first column to the left, the others to
+ * the right.
+ */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = header.map((title, column) =>
     Math.max(3, ...[title, ...rows.map((row) => row[column] ?? '')].map((cell) => cell.length)),

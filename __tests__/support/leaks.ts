@@ -7,8 +7,9 @@ const MIN_LENGTH = 4
 const formsOf = new Map<string, readonly string[]>()
 
 /**
- * Fails the test whose step let a secret out: in a stream outside mask commands, in its summary, or (its own session's key) in its
- * state. The runner's masks are not relied on: with those that it does not derive, a secret may not be shown either.
+ * Fails the test whose step let a secret out: in a stream outside mask commands, in its summary, or
+ * (its own session's key) in its state. The runner's masks are not relied on: with those that it
+ * does not derive, a secret may not be shown either.
  *
  * @throws Error that names the place and shows what stands before the secret
  */

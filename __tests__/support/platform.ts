@@ -1,7 +1,8 @@
 import { test } from '@jest/globals'
 
 /**
- * `test` for what Windows does not have. There, the test is skipped, and its title says why: `posixOnly('Windows has no mode bits')('...', ...)`.
+ * `test` for what Windows does not have. There, the test is skipped, and its title says why:
+ * `posixOnly('Windows has no mode bits')('...', ...)`.
  *
  * @param reason a clause without a full stop
  */

@@ -1,4 +1,6 @@
-/** What tests have in common before and after: call these at the top of a file or of a `describe`. */
+/**
+ * What tests have in common before and after: call these at the top of a file or of a `describe`.
+ */
 import { rmSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, beforeEach } from '@jest/globals'
 import { createTemporaryFolder } from '../../stand-in/runner/runner-job.js'
@@ -9,11 +11,17 @@ import { startWorld, type World } from './world.js'
 export interface WorldOptions extends StandInOptions {
   /** Adds to the world before the first test. */
   readonly prepare?: (world: World) => void
-  /** A new world for each test, if the tests move its clock or its RAM. Default: one for all, whose records and faults are cleared after each. */
+  /**
+   * A new world for each test, if the tests move its clock or its RAM. Default: one for all, whose
+   * records and faults are cleared after each.
+   */
   readonly renewed?: boolean
 }
 
-/** Starts a world for the tests of this file or block. What is returned can be used in tests and hooks, not before. */
+/**
+ * Starts a world for the tests of this file or block. What is returned can be used in tests and
+ * hooks, not before.
+ */
 export function useWorld({ prepare, renewed = false, ...options }: WorldOptions = {}): World {
   let world: World | undefined
   const [before, after] = renewed ? [beforeEach, afterEach] : [beforeAll, afterAll]

@@ -1,7 +1,7 @@
 /**
- * What GitHub's runner hides: SecretMasker.cs and ValueEncoders.cs of actions/runner. From each value it derives the forms in
- * which a program may print it. Hexadecimal, base64url, percent-encoding in lower case and double encodings are not
- * among them: they are printed.
+ * What GitHub's runner hides: SecretMasker.cs and ValueEncoders.cs of actions/runner. From each
+ * value it derives the forms in which a program may print it. Hexadecimal, base64url,
+ * percent-encoding in lower case and double encodings are not among them: they are printed.
  */
 
 export interface Masks {
@@ -64,7 +64,10 @@ const XML_ENTITIES: Readonly<Record<string, string>> = {
   '&': '&amp;',
 }
 
-/** PowerShell prints the parts of a value around its ampersand on their own, and may colour the letter after "&+". */
+/**
+ * PowerShell prints the parts of a value around its ampersand on their own, and may colour the
+ * letter after "&+".
+ */
 function aroundAmpersand(value: string): readonly string[] {
   const plus = value.indexOf('&+')
   if (plus >= 0) return [value.slice(0, plus + 2), value.slice(plus + 3)]

@@ -9,7 +9,10 @@ export interface RunnerFolders {
 
 type Variables = Readonly<Record<string, string | undefined>>
 
-/** What programs on Windows need of the machine's own environment: without SystemRoot, Node opens no socket. */
+/**
+ * What programs on Windows need of the machine's own environment: without SystemRoot, Node opens no
+ * socket.
+ */
 const WINDOWS_VARIABLES = [
   'SystemRoot',
   'SystemDrive',
@@ -29,7 +32,10 @@ const OPERATING_SYSTEMS: Readonly<Partial<Record<NodeJS.Platform, string>>> = {
   darwin: 'macOS',
 }
 
-/** @param machine the machine's own environment, of which the home and the path of programs are not private to a job */
+/**
+ * @param machine the machine's own environment, of which the home and the path of programs are not
+ * private to a job
+ */
 export function runnerEnvironment(
   folders: RunnerFolders,
   platform: NodeJS.Platform = process.platform,
@@ -57,7 +63,10 @@ export function runnerEnvironment(
   }
 }
 
-/** Hosted Windows sets no HOME for the steps of JavaScript actions. Elsewhere they get the machine's. */
+/**
+ * Hosted Windows sets no HOME for the steps of JavaScript actions. Elsewhere they get the
+ * machine's.
+ */
 export function homeVariables(home: string, platform: NodeJS.Platform): Readonly<Record<string, string>> {
   if (platform !== 'win32') return { HOME: home }
   const drive = win32.parse(home).root.replace(/[\\/]+$/, '')

@@ -1,10 +1,11 @@
 /**
- * A job on GitHub's runner, as far as its steps can tell: folders, variables and file commands; an action's main and post as
- * processes of their own, with variables and state carried from step to step and the posts in reverse order; a log
- * with every mask applied. What the runner does to values and messages is in the files beside this one, each
- * with the source that says so.
+ * A job on GitHub's runner, as far as its steps can tell: folders, variables and file commands; an
+ * action's main and post as processes of their own, with variables and state carried from step to
+ * step and the posts in reverse order; a log with every mask applied. What the runner does to
+ * values and messages is in the files beside this one, each with the source that says so.
  *
- * Not simulated: conditions, containers, composite actions, problem matchers, and time limits of steps.
+ * Not simulated: conditions, containers, composite actions, problem matchers, and time limits of
+ * steps.
  */
 import { randomUUID } from 'node:crypto'
 import {
@@ -39,7 +40,9 @@ export interface RunnerJobOptions {
   readonly secrets?: Variables
   /** The job's `env:`. Unlike on GitHub, it may replace the runner's own variables. */
   readonly env?: Variables
-  /** What this runner has beside the variables of every runner; undefined takes one of those away. */
+  /**
+   * What this runner has beside the variables of every runner; undefined takes one of those away.
+   */
   readonly runnerEnv?: Readonly<Record<string, string | undefined>>
   /** A home that outlives the job, as on a self-hosted runner. Default: one of the job's own. */
   readonly home?: string | undefined
@@ -87,13 +90,16 @@ export interface RunnerJob {
   /** Runs a program as a later step, with the job's variables. */
   readonly run: (command: string, args: readonly string[], circumstances?: Circumstances) => Promise<StepRun>
   /**
-   * What another job gets of these values as outputs of this one: those that are empty or contain anything masked are
-   * dropped (JobExtension.cs).
+   * What another job gets of these values as outputs of this one: those that are empty or contain
+   * anything masked are dropped (JobExtension.cs).
    */
   readonly jobOutputs: (outputs: ReadonlyMap<string, string>) => JobOutputs
   /** Processes that steps left behind, by RUNNER_TRACKING_ID; only on Linux can they be seen. */
   readonly orphans: () => readonly number[]
-  /** Ends what steps left behind, as the runner does at the end of a job, and removes the job's folders. */
+  /**
+   * Ends what steps left behind, as the runner does at the end of a job, and removes the job's
+   * folders.
+   */
   readonly remove: () => void
 }
 
@@ -107,7 +113,10 @@ interface Registered {
   readonly state: ReadonlyMap<string, string>
 }
 
-/** A folder for the time of a test, without links in its path: on macOS, the one for temporary files is behind one. */
+/**
+ * A folder for the time of a test, without links in its path: on macOS, the one for temporary files
+ * is behind one.
+ */
 export function createTemporaryFolder(prefix: string): string {
   return realpathSync(mkdtempSync(join(tmpdir(), prefix)))
 }
@@ -243,7 +252,9 @@ export function startRunnerJob(options: RunnerJobOptions): RunnerJob {
   }
 }
 
-/** What the runner itself warns about: inputs that the action does not know, and deprecated ones. */
+/**
+ * What the runner itself warns about: inputs that the action does not know, and deprecated ones.
+ */
 function warningsOf({ inputs, deprecations }: Action, given: readonly string[]): readonly string[] {
   const unexpected = given.filter((name) => !inputs.has(name))
   const list = (names: Iterable<string>): string => [...names].join("', '")

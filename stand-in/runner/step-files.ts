@@ -1,6 +1,6 @@
 /**
- * The files through which a step speaks to GitHub's runner: FileCommandManager.cs of actions/runner. They are read
- * when the step has ended, even if it has failed.
+ * The files through which a step speaks to GitHub's runner: FileCommandManager.cs of
+ * actions/runner. They are read when the step has ended, even if it has failed.
  */
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -85,8 +85,9 @@ function readFiles(paths: Readonly<Record<keyof typeof FILES, string>>): FileCom
 }
 
 /**
- * Reads `NAME=value` lines and `NAME<<delimiter`, lines, `delimiter`. Only on Windows does a carriage return belong to the end
- * of a line; elsewhere it stays in the value. A later value of a name replaces an earlier one.
+ * Reads `NAME=value` lines and `NAME<<delimiter`, lines, `delimiter`. Only on Windows does a
+ * carriage return belong to the end of a line; elsewhere it stays in the value. A later value of a
+ * name replaces an earlier one.
  */
 export function parseKeyValues(text: string, platform: NodeJS.Platform = process.platform): KeyValues {
   const values = new Map<string, string>()

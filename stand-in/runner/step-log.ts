@@ -1,6 +1,6 @@
 /**
- * What GitHub's runner makes of a step's output: the log, annotations, and what the step sets by commands
- * (ActionCommandManager.cs and ExecutionContext.AddIssue of actions/runner).
+ * What GitHub's runner makes of a step's output: the log, annotations, and what the step sets by
+ * commands (ActionCommandManager.cs and ExecutionContext.AddIssue of actions/runner).
  */
 import type { Masks } from './masks.js'
 import { COMMAND_NAMES, linesOf, parseCommand, type WorkflowCommand } from './workflow-commands.js'
@@ -60,8 +60,8 @@ export function startLog(masks: Masks): LogWriter {
 }
 
 /**
- * Reads a step's streams as the runner does, standard error first: of what arrives together, the runner shows it before
- * it obeys the masks in standard output. Commands count on both.
+ * Reads a step's streams as the runner does, standard error first: of what arrives together, the
+ * runner shows it before it obeys the masks in standard output. Commands count on both.
  *
  * @param debug whether the job's log is a debug log: RUNNER_DEBUG is 1 then
  */
@@ -152,7 +152,10 @@ export function readStreams(
   return { masks: added, outputs, state, refused }
 }
 
-/** A step's log as the run's page draws it: a group's lines stand below its title, errors and warnings are named so. */
+/**
+ * A step's log as the run's page draws it: a group's lines stand below its title, errors and
+ * warnings are named so.
+ */
 export function drawn(log: string): string {
   let indent = ''
   const lines = log.split('\n').flatMap((line) => {

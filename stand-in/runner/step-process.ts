@@ -1,4 +1,7 @@
-/** One process of a step, as GitHub's runner starts it, waits for it and cancels it (ProcessInvoker.cs of actions/runner). */
+/**
+ * One process of a step, as GitHub's runner starts it, waits for it and cancels it
+ * (ProcessInvoker.cs of actions/runner).
+ */
 import { spawn, type ChildProcess } from 'node:child_process'
 
 /** Milliseconds after the start of the process, or the moment at which a promise is kept. */
@@ -31,7 +34,10 @@ export interface ProcessRun {
   readonly signal: NodeJS.Signals | null
   readonly stdout: string
   readonly stderr: string
-  /** From the start of the process to its end and that of its streams. Nothing else happens between the two. */
+  /**
+   * From the start of the process to its end and that of its streams. Nothing else happens between
+   * the two.
+   */
   readonly milliseconds: number
   /** Whether another process kept the streams open until the runner's patience ended. */
   readonly heldStreams: boolean
@@ -76,7 +82,10 @@ export async function runProcess({
   })
 }
 
-/** Arranges for the interruption; what is returned calls it off. Windows knows no signals: there, a cancelled process is killed. */
+/**
+ * Arranges for the interruption; what is returned calls it off. Windows knows no signals: there, a
+ * cancelled process is killed.
+ */
 function interrupt(
   child: ChildProcess,
   { kind, at, afterInterrupt = AFTER_INTERRUPT, afterTerminate = AFTER_TERMINATE }: Interruption,

@@ -1,6 +1,7 @@
 /**
- * What a step is given for the values of a workflow file. A YAML number is a double in GitHub's runner, which writes
- * it back with 15 significant digits: of an account ID of 16 digits without quotes, the last one is lost.
+ * What a step is given for the values of a workflow file. A YAML number is a double in GitHub's
+ * runner, which writes it back with 15 significant digits: of an account ID of 16 digits without
+ * quotes, the last one is lost.
  */
 
 /** The contexts that an expression may name: `secrets`, `env`, and so on. */
@@ -26,8 +27,8 @@ export function asRunnerGives(value: unknown): string {
 }
 
 /**
- * Evaluates the expressions in a text, as far as they name a property of a context: `${{ secrets.KEY }}`. A property
- * that is not there is the empty string, as it is on GitHub.
+ * Evaluates the expressions in a text, as far as they name a property of a context: `${{
+ * secrets.KEY }}`. A property that is not there is the empty string, as it is on GitHub.
  *
  * @throws Error for any other expression
  */

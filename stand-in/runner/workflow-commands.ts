@@ -1,6 +1,7 @@
 /**
- * Which lines of a step's output are commands to GitHub's runner, and what they say: ActionCommand.cs of
- * actions/runner, both of its forms. A command that the runner does not know is a line of output.
+ * Which lines of a step's output are commands to GitHub's runner, and what they say:
+ * ActionCommand.cs of actions/runner, both of its forms. A command that the runner does not know is
+ * a line of output.
  */
 
 export interface WorkflowCommand {
@@ -53,8 +54,8 @@ const BRACKET_ESCAPES: Escapes = [
 ]
 
 /**
- * The lines of a stream as .NET's StreamReader reads them: a carriage return on its own ends a line too. An end of line at
- * the end of the text begins no further line.
+ * The lines of a stream as .NET's StreamReader reads them: a carriage return on its own ends a line
+ * too. An end of line at the end of the text begins no further line.
  */
 export function linesOf(text: string): readonly string[] {
   const lines = text.split(/\r\n|\r|\n/)
@@ -62,8 +63,8 @@ export function linesOf(text: string): readonly string[] {
 }
 
 /**
- * Reads a line as a command: `::name key=value,...::data` if it begins so after white space, else `##[name key=value;...]data`
- * anywhere in it.
+ * Reads a line as a command: `::name key=value,...::data` if it begins so after white space, else
+ * `##[name key=value;...]data` anywhere in it.
  *
  * @param known the names of commands that are obeyed, in lower case
  * @returns undefined for a line of output
