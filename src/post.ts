@@ -1,5 +1,6 @@
 /** The entry of the post step. */
 import { cleanUp } from './cleanup.js'
+import { endAfter } from './runner/process-end.js'
 import { createRunner } from './runner/runner.js'
 
-void cleanUp(createRunner(process.env), process.env)
+endAfter(cleanUp(createRunner(process.env), process.env))

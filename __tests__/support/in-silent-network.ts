@@ -1,0 +1,46 @@
+/**
+ * Runs steps in a network in which packets are lost: to a host, or to the name server. To be
+ * started inside private network and mount namespaces, as root of them; reads cases from stdin and
+ * writes their outcomes to stdout, both as JSON.
+ */
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { startJob, type StepInputs, type StepResult } from './job.js'
+import { startWorld } from './world.js'
+
+/** Where packets go and nothing comes back from. */
+export const SILENT_ADDRESS = '10.99.99.99'
+
+export interface SilentCase {
+  readonly node: string
+  readonly inputs: StepInputs
+  /** Milliseconds after which the step is killed, as a runner's own time-out would. */
+  readonly killAfter: number
+}
+
+export type SilentOutcome = Pick<StepResult, 'exitCode' | 'errors' | 'stderr'> & { readonly exports: number }
+
+if (process.argv[1] === import.meta.filename) {
+  const folder = mkdtempSync(join(tmpdir(), 'silent-'))
+  const resolver = join(folder, 'resolv.conf')
+  writeFileSync(resolver, `nameserver ${SILENT_ADDRESS}\n`)
+  execFileSync('mount', ['--bind', resolver, '/etc/resolv.conf'])
+  // A route that leads to this machine's own loopback, which has no such address.
+  execFileSync('ip', ['route', 'add', `${SILENT_ADDRESS}/32`, 'dev', 'lo'])
+  const { standIn, byKey } = await startWorld()
+  const cases = JSON.parse(await text(process.stdin)) as Record<string, SilentCase>
+  const outcomes = await Promise.all(
+    Object.entries(cases).map(async ([name, { node, inputs, killAfter }]) => {
+      const job = startJob({ standIn, node })
+      const { exitCode, errors, stderr, env } = await job.main({ ...byKey, ...inputs }, {}, killAfter)
+      job.remove()
+      return [name, { exitCode, errors, stderr, exports: env.size } satisfies SilentOutcome] as const
+    }),
+  )
+  await standIn.close()
+  rmSync(folder, { recursive: true })
+  process.stdout.write(JSON.stringify(Object.fromEntries(outcomes)))
+}

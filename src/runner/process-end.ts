@@ -1,0 +1,61 @@
+/**
+ * The end of a step's process. Node ends a process when nothing is pending any more, and so would
+ * wait for ever for a proxy that swallowed a request nobody needs. The step ends when its work is
+ * done, when it is told to, or when its deadline has passed, and what it wrote to stdout is out by
+ * then: stdout is a pipe, which Node writes asynchronously and `process.exit` cuts off after 64
+ * KiB.
+ */
+
+/** How long a slow reader of stdout may hold up the end, in milliseconds. */
+const FLUSH_MS = 10_000
+/** The same after a signal: the runner kills 7.5 s after SIGINT, and 2.5 s after SIGTERM. */
+const FLUSH_AFTER_SIGNAL_MS = 2_000
+
+/**
+ * Ends the process once the work is done, with the exit code that it set, or once a signal comes.
+ */
+export function endAfter(work: Promise<void>): void {
+  // A runner that has closed its end does not read the rest.
+  process.stdout.on('error', () => undefined)
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    const onSignal = (): void => {
+      void flushed(FLUSH_AFTER_SIGNAL_MS).then(() => {
+        process.off(signal, onSignal)
+        process.kill(process.pid, signal)
+      })
+    }
+    process.on(signal, onSignal)
+  }
+  void work
+    .catch(() => {
+      // Not its message, which nobody has looked through for secrets.
+      process.stdout.write('::error::The step failed in an unforeseen way.\n')
+      process.exitCode = 1
+    })
+    .then(async () => flushed(FLUSH_MS))
+    .finally(() => process.exit())
+}
+
+/**
+ * The last resort, for what no deadline of its own ends, such as a file system that does not
+ * answer. It has to be a signal: `process.exit` would wait for it as well.
+ *
+ * @param time on the clock of `performance.now()`
+ * @param report says why
+ */
+export function endNotLaterThan(time: number, report: () => void): void {
+  const end = (): void => {
+    report()
+    void flushed(FLUSH_AFTER_SIGNAL_MS).then(() => process.kill(process.pid, 'SIGKILL'))
+  }
+  setTimeout(end, time - performance.now()).unref()
+}
+
+async function flushed(atMostMs: number): Promise<void> {
+  await new Promise<void>((done) => {
+    setTimeout(done, atMostMs)
+    process.stdout.write('', () => {
+      done()
+    })
+  })
+}
