@@ -61,8 +61,9 @@ test.each([
 
 describe('what the inputs may hold', () => {
   test('a role', () => {
-    for (const name of ['a', 'A.9-z', 'x'.repeat(64)]) expect(`acs:ram::1:role/${name}`).toMatch(ROLE_ARN)
-    for (const name of ['', 'a_b', 'a b', 'a/b', 'a@b', 'ä', 'a\n', 'x'.repeat(65)])
+    for (const name of ['a', 'A.9-z', 'a_b', 'x'.repeat(64)])
+      expect(`acs:ram::1:role/${name}`).toMatch(ROLE_ARN)
+    for (const name of ['', 'a b', 'a/b', 'a@b', 'ä', 'a\n', 'x'.repeat(65)])
       expect(`acs:ram::1:role/${name}`).not.toMatch(ROLE_ARN)
   })
 

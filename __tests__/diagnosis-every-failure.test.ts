@@ -7,7 +7,7 @@ import { parseInputs, type Inputs } from '../src/inputs/inputs.js'
 import { AssumeRoleError } from '../src/sts/role-chain.js'
 import { OidcTokenError } from '../src/identity/oidc-token.js'
 import { StsError } from '../src/sts/sts-error.js'
-import { TransportError, type TransportFault } from '../src/net/request.js'
+import { TransportError, type TransportFault } from '../src/net/transport-error.js'
 import { RetriesExhaustedError } from '../src/net/retry.js'
 import type { AccessKey } from '../src/identity/credentials.js'
 
@@ -17,7 +17,14 @@ const FAULTS = [
   'broken',
   'timeout',
   'tls',
-  'proxy',
+  'proxy-forbidden',
+  'proxy-authentication',
+  'proxy-unreachable',
+  'proxy-redirect',
+  'proxy-tls',
+  'proxy-refused',
+  'proxy-unsupported',
+  'proxy-invalid',
   'redirect',
   'status',
   'nonsense',
@@ -66,13 +73,15 @@ const refusals = STS_ANSWERS.flatMap((answer) =>
 
 const causes: readonly unknown[] = [
   ...refusals.map(({ error }) => error),
-  ...FAULTS.map((fault) => new TransportError(fault, 'sts.aliyuncs.com', 'what happened')),
+  ...FAULTS.map((fault) => new TransportError(fault, 'sts.aliyuncs.com', ['what happened'])),
   ...FAULTS.map(
-    (fault) => new TransportError(fault, 'issuer.example', 'what happened', { proxy: 'proxy.example:3128' }),
+    (fault) =>
+      new TransportError(fault, 'issuer.example', ['what happened'], { proxy: 'proxy.example:3128' }),
   ),
-  new OidcTokenError('no-issuer', 'none'),
-  new OidcTokenError('refused', 'refused', { status: 403 }),
-  new OidcTokenError('file', 'oidc-token-file: /x cannot be read (ENOENT)'),
+  new OidcTokenError('no-issuer', ['none']),
+  new OidcTokenError('issuer-without-tls', ['without TLS']),
+  new OidcTokenError('issuer-refused', ['refused'], { status: 403 }),
+  new OidcTokenError('token-file', ['oidc-token-file: /x cannot be read (ENOENT)']),
 ]
 
 const RUNS = [
@@ -174,7 +183,7 @@ describe('whatever fails', () => {
             `a library quotes ${(kind === 0 ? [asked.accessKeySecret] : secrets).join(' ')} and ${oidcToken}`,
           )
           for (const cause of [...causes, leaky]) {
-            const series = new RetriesExhaustedError('AssumeRole', 2, 1000, 'attempts', 'attempts', cause)
+            const series = new RetriesExhaustedError('AssumeRole', 2, 1000, 'attempts', ['attempts'], cause)
             const failures = [
               cause,
               series,

@@ -42,8 +42,9 @@ describe('the policy in a message lets in who was refused', () => {
     standIn = await startStandIn()
     sts = stsClient(
       new URL(standIn.sts.url),
-      retryPolicy(1, 20, () => undefined),
+      retryPolicy(1, 20, { onRetry: () => undefined, trace: () => undefined }),
       () => undefined,
+      undefined,
     )
     standIn.ram.addOidcProvider({
       name: 'github',

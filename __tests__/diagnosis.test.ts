@@ -5,7 +5,7 @@ import { InputError, parseInputs, type Inputs } from '../src/inputs/inputs.js'
 import { AssumeRoleError, type Caller } from '../src/sts/role-chain.js'
 import { OidcTokenError } from '../src/identity/oidc-token.js'
 import { StsError, type AccessDeniedDetail } from '../src/sts/sts-error.js'
-import { TransportError, type TransportFault } from '../src/net/request.js'
+import { TransportError, type TransportFault } from '../src/net/transport-error.js'
 import { RetriesExhaustedError } from '../src/net/retry.js'
 
 const ROLE = 'acs:ram::1234567890123456:role/deploy'
@@ -858,7 +858,7 @@ describe('values that STS does not take', () => {
 })
 
 describe('no OIDC token', () => {
-  const noIssuer = byToken(new OidcTokenError('no-issuer', 'no issuer'))
+  const noIssuer = byToken(new OidcTokenError('no-issuer', ['no issuer']))
   const told = (env: Readonly<Record<string, string>>, event?: unknown): string =>
     explain(noIssuer, situation(OIDC, { run: readRunContext(env), event })).message
   const pullRequest = (head: unknown, base: unknown = { full_name: 'octo-org/octo-repo' }): object => ({
@@ -978,8 +978,8 @@ describe('no OIDC token', () => {
     [400, 'does not take the request as it is'],
   ])('the issuer refuses with %d', (status, words) => {
     const error = new OidcTokenError(
-      'refused',
-      `The OIDC issuer i.example refused to issue a token (status ${status})`,
+      'issuer-refused',
+      [`The OIDC issuer i.example refused to issue a token (status ${status})`],
       { status },
     )
     const { message } = explain(byToken(error), situation(OIDC))
@@ -988,7 +988,7 @@ describe('no OIDC token', () => {
   })
 
   test('the token file', () => {
-    const error = new OidcTokenError('file', 'oidc-token-file: /run/token cannot be read (ENOENT)')
+    const error = new OidcTokenError('token-file', ['oidc-token-file: /run/token cannot be read (ENOENT)'])
     expect(explain(byToken(error), situation({ ...OIDC, 'oidc-token-file': '/run/token' })).message)
       .toMatchInlineSnapshot(`
      "Could not assume acs:ram::1234567890123456:role/deploy: the token file /run/token cannot be read (ENOENT).
@@ -1011,7 +1011,7 @@ describe('no usable answer', () => {
   ): string => {
     const { endpoint } = inputs(given)
     return explain(
-      byToken(new TransportError(fault, host ?? endpoint.host, message, { proxy })),
+      byToken(new TransportError(fault, host ?? endpoint.host, [message], { proxy })),
       situation(given),
     ).message
   }
@@ -1047,11 +1047,18 @@ describe('no usable answer', () => {
   })
 
   test('the proxy refuses', () => {
-    expect(told('proxy', 'the proxy wants authentication (407)', OIDC, undefined, 'proxy.example:3128'))
-      .toMatchInlineSnapshot(`
-     "Could not assume acs:ram::1234567890123456:role/deploy: the proxy proxy.example:3128 wants a user and a password.
+    expect(
+      told(
+        'proxy-authentication',
+        'the proxy wants authentication (407)',
+        OIDC,
+        undefined,
+        'proxy.example:3128',
+      ),
+    ).toMatchInlineSnapshot(`
+     "Could not assume acs:ram::1234567890123456:role/deploy: the proxy proxy.example:3128 requires a user and a password.
 
-     What happened: sts.cn-hangzhou.aliyuncs.com (by the proxy proxy.example:3128): the proxy wants authentication (407)
+     What happened: sts.cn-hangzhou.aliyuncs.com (via proxy proxy.example:3128): the proxy wants authentication (407)
 
      What it means:
      The proxy does not let us through to sts.cn-hangzhou.aliyuncs.com as we are (407).
@@ -1094,9 +1101,9 @@ describe('no usable answer', () => {
   })
 
   test('given up for time', () => {
-    const cause = new TransportError('timeout', 'sts.aliyuncs.com', 'no answer within 10.0 s')
+    const cause = new TransportError('timeout', 'sts.aliyuncs.com', ['no answer within 10.0 s'])
     const failure = byToken(
-      new RetriesExhaustedError('AssumeRoleWithOIDC', 4, 51_240, 'deadline', 'time', cause),
+      new RetriesExhaustedError('AssumeRoleWithOIDC', 4, 51_240, 'deadline', ['time'], cause),
     )
     expect(explain(failure, situation(GLOBAL)).message).toMatchInlineSnapshot(`
      "Could not assume acs:ram::1234567890123456:role/deploy: sts.aliyuncs.com did not answer in time, after 4 attempts in 51.2 s.
@@ -1122,7 +1129,7 @@ describe('no usable answer', () => {
         5,
         12_345,
         'attempts',
-        'attempts',
+        ['attempts'],
         stsError('Throttling.User', 'Request was denied due to user flow control.'),
       ),
     )
@@ -1147,12 +1154,10 @@ describe('no usable answer', () => {
   })
 
   test('without a role, and of one attempt', () => {
-    const cause = new TransportError(
-      'status',
-      '100.100.100.200',
+    const cause = new TransportError('status', '100.100.100.200', [
       'the metadata service answered with status 503',
-    )
-    const failure = new RetriesExhaustedError('metadata request', 1, 80, 'attempts', 'attempts', cause)
+    ])
+    const failure = new RetriesExhaustedError('metadata request', 1, 80, 'attempts', ['attempts'], cause)
     const [first] = explain(
       failure,
       situation({ 'credential-source': 'ecs-ram-role', 'role-to-assume': ROLE }),

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { proxyFaults, proxyFor, proxyPasswords } from '../src/net/proxy.js'
+import { proxyFor, proxyName, proxyPasswords } from '../src/net/proxy.js'
 
 const STS = 'https://sts.cn-hangzhou.aliyuncs.com'
 const NAMES = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy', 'NO_PROXY', 'no_proxy'] as const
@@ -31,10 +31,11 @@ describe('which proxy', () => {
   test.each([
     ['HTTPS_PROXY', STS, 'http://proxy:3128/'],
     ['https_proxy', STS, 'http://proxy:3128/'],
-    ['HTTP_PROXY', 'http://issuer.internal', 'http://proxy:3128/'],
-    ['http_proxy', 'http://issuer.internal', 'http://proxy:3128/'],
+    // Plain HTTP is spoken to loopback and to the metadata service alone.
+    ['HTTP_PROXY', 'http://100.100.100.200', undefined],
+    ['http_proxy', 'http://127.0.0.1:8080', undefined],
     ['HTTP_PROXY', STS, undefined],
-    ['HTTPS_PROXY', 'http://issuer.internal', undefined],
+    ['HTTPS_PROXY', 'http://100.100.100.200', undefined],
   ] as const)('%s for %s', (name, url, proxy) => {
     expect(proxyIn({ [name]: 'http://proxy:3128' }, url)).toBe(proxy)
   })
@@ -54,9 +55,10 @@ describe('which proxy', () => {
     [' http://proxy:3128\n', 'http://proxy:3128/'],
     ['http://user:p@ss@proxy:3128', 'http://user:p%40ss@proxy:3128/'],
     ['http://user@proxy', 'http://user@proxy/'],
+    // As curl does, which ignores what follows the authority.
+    ['http://proxy:3128/path?query#hash', 'http://proxy:3128/path?query#hash'],
   ])('%j is the proxy %s', (value, proxy) => {
     expect(proxyIn({ HTTPS_PROXY: value })).toBe(proxy)
-    expect(proxyFaults({ HTTPS_PROXY: value })).toEqual([])
   })
 
   test.each(['https://127.0.0.1:1', 'https://127.9.9.9', 'https://localhost:1', 'https://[::1]:1'])(
@@ -84,34 +86,72 @@ describe('which proxy', () => {
   })
 })
 
-test.each([
-  'http://',
-  'http://user:secret@',
-  'http://proxy:port',
-  'http://proxy:99999',
-  'socks5://proxy:1080',
-  'file:///proxy',
-  'http://a b',
-  'http://user:sec%ret@proxy',
-  // A password that was not encoded: what URL takes for the host is the user's name.
-  'http://user:12#secret@proxy:3128',
-  'http://user:12/secret@proxy:3128',
-  'http://user:12?secret@proxy:3128',
-  'http://user:sec/ret@proxy:3128',
-  'http://proxy/path',
-])('%j is a fault that shows nothing of it', (value) => {
-  for (const name of ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy']) {
-    expect(proxyFaults({ [name]: value })).toEqual([
-      `${name} (environment): the value is not the URL of a proxy. Accepted: http://host:port or https://user:password@host:port, with reserved characters of the password percent-encoded.`,
-    ])
+describe('a variable that names no proxy is a fault that shows nothing of it', () => {
+  const faultOf = (env: Parameters<typeof proxyIn>[0]): unknown => {
+    try {
+      return proxyIn(env)
+    } catch (failure) {
+      return failure
+    }
   }
-  expect(() => proxyIn({ HTTPS_PROXY: value })).toThrow()
+  const ACCEPTED =
+    'Accepted: `http://host:port` or `https://user:password@host:port`, with reserved characters of the password percent-encoded.'
+
+  test.each([
+    'http://',
+    'http://user:secret@',
+    'http://proxy:port',
+    'http://proxy:99999',
+    'file:///proxy',
+    'quic://proxy:443',
+    'http://a b',
+    'http://user:sec%ret@proxy',
+    // A password that was not encoded: what URL takes for the host is the user's name.
+    'http://user:12#secret@proxy:3128',
+    'http://user:12/secret@proxy:3128',
+    'http://user:12?secret@proxy:3128',
+    'http://user:sec/ret@proxy:3128',
+  ])('%j', (value) => {
+    for (const name of ['HTTPS_PROXY', 'https_proxy'] as const) {
+      expect(faultOf({ [name]: value })).toMatchObject({
+        code: 'proxy-invalid',
+        message: `sts.cn-hangzhou.aliyuncs.com: ${name} (environment): the value is not the URL of a proxy. ${ACCEPTED}`,
+      })
+      process.env = Object.fromEntries(Object.entries(process.env).filter(([key]) => key !== name))
+    }
+  })
+
+  test.each([
+    'socks5://user:secret@proxy:1080',
+    'socks5h://proxy',
+    'SOCKS4://proxy:1080',
+    'socks://proxy',
+    'socks:proxy',
+  ])('%j: SOCKS is called SOCKS', (value) => {
+    expect(faultOf({ HTTPS_PROXY: value })).toMatchObject({
+      code: 'proxy-unsupported',
+      message: `sts.cn-hangzhou.aliyuncs.com: HTTPS_PROXY (environment) names a SOCKS proxy, a kind that this step does not support. ${ACCEPTED}`,
+    })
+  })
+
+  test.each([
+    [{ HTTP_PROXY: 'socks5://proxy' }, STS],
+    [{ HTTPS_PROXY: 'junk://', NO_PROXY: '*' }, STS],
+    [{ HTTPS_PROXY: 'socks5://proxy', NO_PROXY: 'aliyuncs.com' }, STS],
+    [{ HTTPS_PROXY: 'socks5://proxy' }, 'http://100.100.100.200'],
+    [{ HTTPS_PROXY: 'socks5://proxy' }, 'https://127.0.0.1:8443'],
+  ] as const)('%j is not judged for %s, which would not use it', (env, url) => {
+    expect(proxyIn(env, url)).toBeUndefined()
+  })
 })
 
-test('faults of several variables are told together', () => {
-  expect(
-    proxyFaults({ HTTPS_PROXY: 'http://', http_proxy: 'http://', HTTP_PROXY: 'http://proxy', NO_PROXY: '%' }),
-  ).toHaveLength(2)
+test.each([
+  ['http://user:secret@proxy:3128', 'proxy:3128'],
+  ['http://proxy', 'proxy:80'],
+  ['https://proxy', 'proxy:443'],
+  ['http://[::1]:1', '[::1]:1'],
+])('%s is called %s in messages', (url, name) => {
+  expect(proxyName(new URL(url))).toBe(name)
 })
 
 test.each([

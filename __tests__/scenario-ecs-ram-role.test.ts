@@ -35,7 +35,20 @@ const BOTH = { hardened: true, allowV1: true }
 const V1_ONLY = { hardened: false, allowV1: true }
 const WITH_ROLE = { 'role-to-assume': DEPLOY_ROLE, 'role-session-name': 'from-ecs' }
 const NO_V1 = { ALIBABA_CLOUD_IMDSV1_DISABLED: 'true' }
+const SESSION = {
+  AccessKeyId: 'STS.key-id-of-nobody',
+  AccessKeySecret: 'secret-of-nobody',
+  SecurityToken: 'token-of-nobody',
+  Expiration: '2099-01-02T03:04:05Z',
+  Code: 'Success',
+}
 const garbage = (body: string, status = 200) => ({ kind: 'response', status, body }) as const
+/** A service that always answers with a session, of which these fields are wrong. */
+const wrongSession = (fields: object): Omit<Case, 'node'> => ({
+  service: BOTH,
+  inputs: { 'retry-max-attempts': '2' },
+  faults: [[garbage(JSON.stringify({ ...SESSION, ...fields })), { action: 'Credentials', times: 9 }]],
+})
 
 const CASES = {
   withRole: { service: HARDENED_ONLY, inputs: WITH_ROLE },
@@ -46,7 +59,41 @@ const CASES = {
   v1Forbidden: { service: V1_ONLY, inputs: {}, env: NO_V1 },
   v1NotForbidden: { service: V1_ONLY, inputs: {}, env: { ALIBABA_CLOUD_IMDSV1_DISABLED: '1' } },
   hardenedAndForbidden: { service: BOTH, inputs: {}, env: NO_V1 },
-  switchedOff: { service: BOTH, inputs: {}, faults: [[garbage('Forbidden', 403), { action: 'Token' }]] },
+  v1ForbiddenInCapitals: { service: V1_ONLY, inputs: {}, env: { ALIBABA_CLOUD_IMDSV1_DISABLED: 'TRUE' } },
+  // As Alibaba's SDKs do: any failure of the request for a token makes them ask without one.
+  tokenRefused: { service: BOTH, inputs: {}, faults: [[garbage('Forbidden', 403), { action: 'Token' }]] },
+  tokenRefusedOddly: {
+    service: BOTH,
+    inputs: {},
+    faults: [[garbage('<html>\nsign in</html>'), { action: 'Token' }]],
+  },
+  tokenLost: { service: BOTH, inputs: {}, faults: [[{ kind: 'hang' }, { action: 'Token' }]] },
+  tokenCut: {
+    service: BOTH,
+    inputs: {},
+    faults: [[{ kind: 'reset', when: 'before-response' }, { action: 'Token' }]],
+  },
+  switchedOff: {
+    service: HARDENED_ONLY,
+    inputs: {},
+    faults: [[garbage('Forbidden', 403), { action: 'Token' }]],
+  },
+  switchedOffAndForbidden: {
+    service: BOTH,
+    inputs: {},
+    env: NO_V1,
+    faults: [[garbage('Forbidden', 403), { action: 'Token' }]],
+  },
+  inContainer: {
+    service: HARDENED_ONLY,
+    inputs: { 'retry-max-attempts': '2' },
+    faults: [[{ kind: 'hang' }, { action: 'Token', times: 9 }]],
+  },
+  busyHardened: {
+    service: HARDENED_ONLY,
+    inputs: {},
+    faults: [[{ kind: 'error', status: 503, code: 'Busy' }, { action: 'Token' }]],
+  },
   // Were it asked, the request would fail: nothing listens there.
   proxy: {
     service: HARDENED_ONLY,
@@ -64,7 +111,7 @@ const CASES = {
     ],
   },
   busyAlways: {
-    service: BOTH,
+    service: HARDENED_ONLY,
     inputs: { 'retry-max-attempts': '2' },
     faults: [
       [
@@ -103,7 +150,7 @@ const CASES = {
     ],
   },
   strangeToken: {
-    service: BOTH,
+    service: HARDENED_ONLY,
     inputs: { 'retry-max-attempts': '2' },
     faults: [[garbage('<html>\nsign in</html>'), { action: 'Token', times: 9 }]],
   },
@@ -113,6 +160,20 @@ const CASES = {
     inputs: { 'retry-max-attempts': '1' },
     env: NO_V1,
     faults: [[garbage(''), { action: 'Token' }]],
+  },
+  localTime: wrongSession({ Expiration: '2099-01-02T03:04:05+08:00' }),
+  noZone: wrongSession({ Expiration: '2099-01-02T03:04:05' }),
+  numberAsKey: wrongSession({ AccessKeyId: 42 }),
+  keyWithBlank: wrongSession({ AccessKeySecret: 'a b' }),
+  expired: {
+    service: BOTH,
+    inputs: {},
+    faults: [
+      [
+        garbage(JSON.stringify({ ...SESSION, Expiration: '2026-01-02T03:04:05Z' })),
+        { action: 'Credentials' },
+      ],
+    ],
   },
   strangeRole: {
     service: BOTH,
@@ -234,19 +295,47 @@ beforeAll(async () => {
     }
   })
 
-  test('without a token only where the service knows none and nothing forbids it', () => {
-    for (const name of ['v1', 'v1NotForbidden'] as const) {
+  test.each([
+    ['v1', 404],
+    ['v1NotForbidden', 404],
+    ['tokenRefused', 403],
+    ['tokenRefusedOddly', 200],
+    ['tokenLost', undefined],
+    ['tokenCut', undefined],
+  ] as const)(
+    '%s: without a token if the hardened request fails, and nothing is said of it',
+    (name, status) => {
       succeeded(name)
-      expect(asked(name)).toEqual([['Token', 404], ...SUCCESS.slice(1)])
+      expect(asked(name)).toEqual([['Token', status], ...SUCCESS.slice(1)])
+      expect(outcome(name).metadata.map(({ token }) => token)).toEqual([undefined, undefined, undefined])
+      expect(outcome(name).log).not.toContain('trying again')
+    },
+  )
+
+  test('never without a token if that is forbidden, in any letter case', () => {
+    for (const name of ['v1Forbidden', 'v1ForbiddenInCapitals'] as const) {
+      expect(errorOf(name)).toMatch(
+        /status 404\)\. ALIBABA_CLOUD_IMDSV1_DISABLED forbids asking .*\(HttpTokens\)/,
+      )
+      expect(asked(name)).toEqual([['Token', 404]])
     }
-    expect(errorOf('v1Forbidden')).toMatch(
-      /status 404\), and ALIBABA_CLOUD_IMDSV1_DISABLED forbids .*\(HttpTokens\)/,
-    )
-    expect(asked('v1Forbidden')).toEqual([['Token', 404]])
-    expect(errorOf('switchedOff')).toMatch(/gives no token \(status 403\)\..*HttpEndpoint/)
-    expect(asked('switchedOff')).toEqual([['Token', 403]])
+    expect(errorOf('switchedOffAndForbidden')).toMatch(/gives no token \(status 403\)\..*HttpEndpoint/)
+    expect(asked('switchedOffAndForbidden')).toEqual([['Token', 403]])
     expect(errorOf('emptyToken')).toMatch(/something that is not a token/)
     expect(asked('emptyToken')).toEqual([['Token', 200]])
+  })
+
+  test('both ways fail: told with the metadata options, and with containers', () => {
+    expect(errorOf('switchedOff')).toMatch(
+      /gives no token, and without one no session \(status 403\)\..*HttpEndpoint.*In a container .*HttpPutResponseHopLimit/,
+    )
+    expect(asked('switchedOff')).toEqual([
+      ['Token', 403],
+      ['RoleName', 403],
+    ])
+    expect(errorOf('inContainer')).toMatch(
+      /gave up after 2 attempts .*no answer within 1\.0 s\..*In a container .*HttpPutResponseHopLimit/,
+    )
   })
 
   test('never through a proxy', () => {
@@ -266,23 +355,31 @@ beforeAll(async () => {
 
   test('what passes is asked again, and one line each says so', () => {
     succeeded('busyOnce')
-    expect(outcome('busyOnce').metadata.map(({ action }) => action)).toEqual([
-      'Token',
-      'Token',
-      'RoleName',
-      'RoleName',
-      'Credentials',
-      'Credentials',
+    expect(asked('busyOnce')).toEqual([
+      ['Token', 503],
+      ['RoleName', undefined],
+      ['Token', 200],
+      ['RoleName', 200],
+      ['Credentials', 200],
+      ...SUCCESS,
     ])
     expect(
-      outcome('busyOnce').log.match(/^metadata request: attempt 1 of 5 failed .*; trying again in/gm),
-    ).toHaveLength(3)
+      outcome('busyOnce').log.match(/^metadata request: attempt [12] of 5 failed .*; trying again in/gm),
+    ).toHaveLength(2)
+    // Without a token this service answers nothing, so the token is asked for again.
+    succeeded('busyHardened')
+    expect(asked('busyHardened')).toEqual([['Token', 503], ['RoleName', 403], ...SUCCESS])
+    expect(outcome('busyHardened').log).toMatch(/^metadata request: attempt 1 of 5 failed .*status 503/m)
   })
 
   test.each([
     ['busyAlways', 'Token', 'status 500'],
     ['noCode', 'Credentials', 'without all fields of a session'],
     ['noDate', 'Credentials', 'without all fields of a session'],
+    ['localTime', 'Credentials', 'without all fields of a session'],
+    ['noZone', 'Credentials', 'without all fields of a session'],
+    ['numberAsKey', 'Credentials', 'without all fields of a session'],
+    ['keyWithBlank', 'Credentials', 'without all fields of a session'],
     ['strangeToken', 'Token', 'something that is not a token'],
     ['strangeRole', 'RoleName', "something that is not a role's name"],
   ] as const)('%s: asked as often as allowed, and told with the last cause', (name, action, cause) => {
@@ -293,7 +390,7 @@ beforeAll(async () => {
     expect(message).toContain('gave up after 2 attempts')
     expect(message).toContain(cause)
     expect(outcome(name).metadata.filter((request) => request.action === action)).toHaveLength(2)
-    expect(outcome(name).metadata.at(-1)?.action).toBe(action)
+    expect(message).not.toMatch(/nobody/)
   })
 
   test('a session that the service refuses is not asked for again', () => {
@@ -303,17 +400,22 @@ beforeAll(async () => {
     expect(asked('notSuccess')).toEqual(SUCCESS)
   })
 
+  test('a session that has expired is no session', () => {
+    expect(errorOf('expired')).toMatch(/a session that has expired already \(Expiration 2026-01-02T03:04:05Z/)
+    expect(asked('expired')).toEqual(SUCCESS)
+  })
+
   test.each([
     ['nothing', 'no connection (ENETUNREACH)'],
     ['refusal', 'no connection (ECONNREFUSED)'],
-    ['silence', 'no connection within 1.0 s'],
+    ['silence', 'no connection within 1.0 s (waiting for TCP)'],
   ] as const)('off ECS, with %s at the address: told at once, with what to use instead', (name, cause) => {
     const message = errorOf(name)
     expect(message).toContain(
       `credential-source: ecs-ram-role: this machine has no metadata service (100.100.100.200: ${cause}).`,
     )
     expect(message).toMatch(
-      /on GitHub's own runners use oidc-provider-arn, elsewhere an access key or oidc-token-file\.$/,
+      /on GitHub's own runners use oidc-provider-arn, elsewhere an access key or oidc-token-file\. In a container /,
     )
     expect(outcome(name).log).not.toContain('trying again')
   })

@@ -4,6 +4,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import type { Fault } from '../stand-in/faults.js'
 import { startConnectProxy, type ConnectProxy } from './support/connect-proxy.js'
 import { NODES, startJob, type Job, type JobOptions } from './support/job.js'
+import { posixOnly } from './support/platform.js'
+import { until } from './support/until.js'
 import { startWorld, type World } from './support/world.js'
 
 const ISSUER_HOST = 'run-actions-1-azure-eastus.actions.githubusercontent.com'
@@ -124,6 +126,7 @@ describe.each(NODES)('on %s', (node) => {
     ['no token', response(200, '{"count":1}')],
     ['no JSON', response(200, 'busy')],
     ['something that is no JWT', response(200, '{"value":"not-a-token"}')],
+    ['another success than 200', response(201, '{"value":"a.b.c"}')],
     ['a reset', { kind: 'reset', when: 'before-response' }],
   ] as [string, Fault][])('the issuer: %s is tried again', async (_, fault) => {
     newJob()
@@ -145,6 +148,40 @@ describe.each(NODES)('on %s', (node) => {
     expect(main.exitCode).toBe(1)
     expect(main.errors).toHaveLength(1)
     expect(actions()).toEqual(['IdToken'])
+  })
+
+  test.each([
+    ['JSON', '{"message":"no permission ::stop-commands::x"}', 'no permission ::stop-commands::x'],
+    ['text', 'not\n::error::allowed', 'not\\u{a}::error::allowed'],
+  ])("the issuer's own words are shown, as text: %s", async (_, body, words) => {
+    newJob()
+    world.standIn.issuer.failNext(response(403, body), { times: 9 })
+    const main = await job.main(world.byOidc)
+    expect(main.errors).toEqual([expect.stringContaining(`(status 403): ${words}`)])
+    expect(main.stdout).not.toMatch(/^\s*::stop-commands/m)
+  })
+
+  test('the request token never leaves this machine without TLS', async () => {
+    newJob({ env: { ACTIONS_ID_TOKEN_REQUEST_URL: 'http://issuer.example:8080/token?x=1' } })
+    const main = await job.main(world.byOidc)
+    expect(main.exitCode).toBe(1)
+    expect(main.errors).toEqual([expect.stringMatching(/issuer\.example:8080 .* without TLS/)])
+    expect(actions()).toEqual([])
+  })
+
+  posixOnly('Windows has no signals')('a cancelled step ends at once, and has exported nothing', async () => {
+    newJob()
+    world.standIn.sts.failNext({ kind: 'hang' }, { times: 9 })
+    const main = await job.main(
+      world.byKey,
+      {},
+      {
+        kind: 'cancel',
+        at: until(() => actions().length > 0, 'the request'),
+      },
+    )
+    expect([main.signal, main.exitCode, main.env.size]).toEqual(['SIGINT', null, 0])
+    expect(main.conclusion).toBe('cancelled')
   })
 
   test('an expired OIDC token is replaced by a fresh one, once', async () => {
@@ -263,7 +300,8 @@ describe.each(NODES)('on %s', (node) => {
       const { requests } = fresh.standIn
       await fresh.standIn.close()
       expect(main.exitCode).toBe(0)
-      // The stand-in numbers connections as they come: a connection opened in vain would have taken the first number.
+      // The stand-in numbers connections as they come: a connection opened in vain would have taken
+      // the first number.
       expect(requests.map(({ service, connection }) => [service, connection])).toEqual([
         ['issuer', 1],
         ['sts', 1],
@@ -342,13 +380,11 @@ describe.each(NODES)('on %s', (node) => {
       expect(proxy.asked).toEqual([`${ISSUER_HOST}:443`])
     })
 
-    test('a proxy variable that is no URL is a fault of the inputs, told without its password', async () => {
+    test('a proxy of a kind that is not supported: told by its kind, without its password', async () => {
       proxy = await startConnectProxy({})
       proxied({ HTTPS_PROXY: 'socks5://ci:hidden-word@127.0.0.1:1080' })
       const main = await job.main(inputs())
-      expect(main.errors).toEqual([
-        expect.stringMatching(/^HTTPS_PROXY \(environment\): the value is not the URL of a proxy/),
-      ])
+      expect(main.errors).toEqual([expect.stringMatching(/HTTPS_PROXY \(environment\) names a SOCKS proxy/)])
       expect(proxy.asked).toEqual([])
     })
   })

@@ -1,4 +1,5 @@
-import { chmodSync, renameSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { chmodSync, chownSync, renameSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { NODES, type StepInputs, type StepResult } from './support/job.js'
@@ -72,6 +73,17 @@ describe.each(NODES)('on %s', (node) => {
     expect(stsCalls()).toHaveLength(2)
   })
 
+  withModes(
+    'a file that the job cannot change, as Kubernetes mounts it with mode 0644, gets none',
+    async () => {
+      write(await world.standIn.issuer.mint({ sub: SUBJECT, aud: 'sts.aliyuncs.com' }), 0o444)
+      // For root every file is its own to change, unless it is someone else's.
+      if (process.getuid?.() === 0) chownSync(path, 65_534, 65_534)
+      const main = await run()
+      expect([main.exitCode, main.errors, main.warnings]).toEqual([0, [], []])
+    },
+  )
+
   test.each([
     ['is empty', () => write(' \n'), 'is empty'],
     ['holds something else', () => write('{"access_token":"nobody-may-see-this"}'), 'is not a JWT'],
@@ -80,6 +92,9 @@ describe.each(NODES)('on %s', (node) => {
     ['holds more than STS takes', () => write(`nobody.may.see-this${'x'.repeat(20_000)}`), 'is not a JWT'],
     ['is missing', () => undefined, 'cannot be read (ENOENT)'],
     ['is a folder', () => (path = folder()), 'cannot be read (EISDIR)'],
+    ['holds 40 MB', () => write('nobody.may.see-this'.repeat(2_200_000)), 'holds more than 64 KiB'],
+    ['holds 64 KiB', () => write('x'.repeat(65_536)), 'is not a JWT'],
+    ['holds a byte more', () => write('x'.repeat(65_537)), 'holds more than 64 KiB'],
   ])(
     'a file that %s is an error before any request, which shows nothing of it',
     async (_, prepare, message) => {
@@ -88,12 +103,23 @@ describe.each(NODES)('on %s', (node) => {
       expect(main.exitCode).toBe(1)
       expect(main.errors).toEqual([expect.stringContaining(path)])
       expect(main.errors[0]).toContain(message)
-      // Whatever else the file holds is masked as well: it may be a token after all.
+      // Nor does it become a mask: whatever it is, a mask of it could hide half the log.
+      expect(main.masks).not.toContainEqual(expect.stringMatching(/nobody|^x+$/))
       expect(`${main.log}${main.stderr}${main.summary}`).not.toMatch(/nobody|see-this/)
       expect(world.standIn.requests).toEqual([])
       expect([main.env.size, main.outputs.size]).toEqual([0, 0])
     },
   )
+
+  withModes('a pipe or a device is no token file, and holds nothing up', async () => {
+    // Opening a pipe waits for its writer, and a device has no end.
+    execFileSync('mkfifo', [path])
+    for (const file of [path, '/dev/zero']) {
+      const main = await run({ 'oidc-token-file': file })
+      expect(main.errors).toEqual([expect.stringContaining(`${file} is not a regular file`)])
+    }
+    expect(world.standIn.requests).toEqual([])
+  })
 
   test('a denial shows the claims of the token in the file, and the trust policy that would accept it', async () => {
     write(

@@ -4,7 +4,7 @@
 // each entry, and one for the SDK, which main alone loads, and late.
 import { build } from 'esbuild'
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve as resolvePath } from 'node:path'
 
 const folder = process.argv[2] ?? 'dist'
 
@@ -28,6 +28,8 @@ const SDK = /[\\/]node_modules[\\/](@alicloud|@darabonba)[\\/]/
 // undici behind it) stays out.
 const PURE = /[\\/]node_modules[\\/](@actions[\\/][^\\/]+|tunnel|undici)[\\/]/
 
+const PACKAGE_JSON = resolvePath('package.json')
+
 const SDK_ENTRY = './sts/sdk.js'
 
 const leaveOut = {
@@ -44,6 +46,15 @@ const leaveOut = {
       contents: 'module.exports = {}',
       loader: 'js',
     }))
+    // Of package.json the sources read the version alone.
+    onLoad({ filter: /package\.json$/ }, ({ path }) =>
+      path === PACKAGE_JSON
+        ? {
+            contents: JSON.stringify({ version: JSON.parse(readFileSync(path, 'utf8')).version }),
+            loader: 'json',
+          }
+        : undefined,
+    )
     onResolve({ filter: /.*/ }, async ({ path, pluginData, ...from }) => {
       if (pluginData === leaveOut || from.kind === 'entry-point') return undefined
       const found = await resolve(path, {
@@ -73,8 +84,6 @@ const { metafile } = await build({
   legalComments: 'none',
   metafile: true,
   logLevel: 'warning',
-  // An optional part of the proxy agent, for proxies that want Kerberos; it is asked for only there, and told by its absence.
-  external: ['kerberos'],
   plugins: [leaveOut],
 })
 writeFileSync(join(folder, 'package.json'), '{ "type": "commonjs" }\n')

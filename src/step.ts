@@ -12,10 +12,20 @@ import { retryPolicy } from './net/retry.js'
 import { checkProfile } from './profile/install.js'
 import { sweepExpired } from './profile/sweep.js'
 import type { JobEnvironment } from './runner/job-environment.js'
+import { endNotLaterThan } from './runner/process-end.js'
 import type { Runner } from './runner/runner.js'
 import { stsClient, type StsClient } from './sts/client.js'
-import { assertAllowedAccount, assumeRoles, verifyKey, type Session } from './sts/role-chain.js'
+import {
+  assertAllowedAccount,
+  assertAllowedRole,
+  assumeRoles,
+  verifyKey,
+  type Session,
+} from './sts/role-chain.js'
 import { say } from './text/prose.js'
+
+/** After the deadline, for a call that is being ended and for the explanation of a failure. */
+const GRACE_MS = 5_000
 
 /** Never throws: a failure becomes the step's one error. */
 export async function run(runner: Runner, job: JobEnvironment): Promise<void> {
@@ -29,12 +39,19 @@ export async function run(runner: Runner, job: JobEnvironment): Promise<void> {
     return
   }
 
-  const policy = retryPolicy(inputs.maxAttempts, inputs.timeoutSeconds, (line) => {
-    runner.info(say`${line}`)
+  const policy = retryPolicy(inputs.maxAttempts, inputs.timeoutSeconds, {
+    onRetry: runner.info,
+    trace: runner.debug,
   })
-  const sts = stsClient(inputs.endpoint, policy, runner.mask)
+  endNotLaterThan(policy.deadline + GRACE_MS, () => {
+    runner.fail(
+      say`The step did not end within timeout-seconds (${inputs.timeoutSeconds}): something on this machine, such as a file system, does not answer.`,
+    )
+  })
+  const sts = stsClient(inputs.endpoint, policy, runner.mask, job.run.runId)
   let oidcToken: string | undefined
   try {
+    assertAllowedRole(inputs.roles, inputs.allowedAccountIds)
     const profile = profileTarget(inputs, job)
     if (profile === undefined) await sweep(job)
     else await checkProfile(profile)
@@ -78,10 +95,7 @@ function readInputs(runner: Runner, job: JobEnvironment): Inputs {
   const inputs = parseInputs(runner.input, {
     defaultSessionName: defaultSessionName(job.run),
     environmentKey: job.environmentKey,
-    otherFaults: [
-      ...job.proxyFaults,
-      ...(needsHome && typeof job.configFile !== 'string' ? [job.configFile.message] : []),
-    ],
+    otherFaults: [...(needsHome && typeof job.configFile !== 'string' ? [job.configFile.message] : [])],
   })
   if (inputs.source.kind === 'environment')
     for (const part of Object.values(inputs.source.key) as (string | undefined)[]) runner.mask(part ?? '')

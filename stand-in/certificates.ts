@@ -13,9 +13,17 @@ export interface Certificates {
   readonly remove: () => Promise<void>
 }
 
-/** Makes a CA of its own and has it certify 127.0.0.1, ::1, localhost and the names given. The CA's certificate lies in a new temporary folder. */
-export async function createCertificates(hostNames: readonly string[]): Promise<Certificates> {
-  const ca = await generate([{ name: 'commonName', value: 'Stand-in test CA' }], {
+/**
+ * Makes a CA of its own and has it certify 127.0.0.1, ::1, localhost and the names given. The CA's
+ * certificate lies in a new temporary folder.
+ *
+ * @param caName another name for a second CA, so that a client can trust both
+ */
+export async function createCertificates(
+  hostNames: readonly string[],
+  caName = 'Stand-in test CA',
+): Promise<Certificates> {
+  const ca = await generate([{ name: 'commonName', value: caName }], {
     keyType: 'ec',
     algorithm: 'sha256',
     extensions: [

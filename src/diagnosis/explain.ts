@@ -5,9 +5,9 @@ import type { Inputs } from '../inputs/inputs.js'
 import { withoutSecrets } from '../secrecy/redact.js'
 import { AssumeRoleError } from '../sts/role-chain.js'
 import { OidcTokenError } from '../identity/oidc-token.js'
-import type { CallerIdentity } from '../sts/client.js'
+import type { CallerIdentity } from '../sts/answers.js'
 import { StsError, type AccessDeniedDetail } from '../sts/sts-error.js'
-import { TransportError } from '../net/request.js'
+import { TransportError } from '../net/transport-error.js'
 import { RetriesExhaustedError } from '../net/retry.js'
 import {
   fencedText,

@@ -17,15 +17,17 @@ export function explainNoToken(
   run: RunContext,
   event: unknown,
 ): { fault: Prose; blocks: Block[] } {
-  switch (error.why) {
+  switch (error.code) {
     case 'no-issuer':
       if (run.notGithub) return otherRunner(run)
       if (run.actor === 'dependabot[bot]') return dependabot()
       if (isForksPullRequest(run.eventName, event)) return forksPullRequest()
       return missingPermission(run)
-    case 'refused':
+    case 'issuer-without-tls':
+      return withoutTls(error)
+    case 'issuer-refused':
       return refused(error)
-    case 'file':
+    case 'token-file':
       return tokenFile(error)
   }
 }
@@ -133,6 +135,18 @@ function refused({ message, status }: OidcTokenError): { fault: Prose; blocks: B
         say`In a job that has run for hours: run this step earlier, or split the job.`,
         say`Otherwise see that the job has \`id-token: write\`, that a caller of a reusable workflow grants it too, and that \`audience\` is what the issuer allows.`,
       ]),
+    ],
+  }
+}
+
+function withoutTls({ text }: OidcTokenError): { fault: Prose; blocks: Block[] } {
+  return {
+    fault: say`${text}`,
+    blocks: [
+      heading('What to do'),
+      paragraph(
+        say`RAM accepts issuers with https only, so give the server that runs the workflows an https URL (Forgejo's and Gitea's \`ROOT_URL\`).`,
+      ),
     ],
   }
 }

@@ -2,12 +2,17 @@
 import { readFile } from 'node:fs/promises'
 import { textOf } from '../errors/action-error.js'
 import type { Inputs } from '../inputs/inputs.js'
+import { onceWithin } from '../net/retry.js'
 import type { RunContext } from '../runner/run-context.js'
 import type { Runner } from '../runner/runner.js'
-import type { CallerIdentity, StsClient } from '../sts/client.js'
+import type { CallerIdentity } from '../sts/answers.js'
+import type { StsClient } from '../sts/client.js'
 import { AssumeRoleError } from '../sts/role-chain.js'
 import { say } from '../text/prose.js'
 import type { Explanation } from './explain.js'
+
+/** What a question that only the explanation asks may take. */
+const EXPLANATION_SECONDS = 3
 
 /** What is known when the step fails. */
 export interface FailureContext {
@@ -51,7 +56,7 @@ async function identifyCaller(failure: unknown, sts: StsClient): Promise<CallerI
   const caller = failure instanceof AssumeRoleError ? failure.caller : undefined
   if (caller === undefined) return undefined
   try {
-    return await sts.getCallerIdentity(caller.key)
+    return await sts.getCallerIdentity(caller.key, onceWithin(EXPLANATION_SECONDS))
   } catch {
     return undefined
   }

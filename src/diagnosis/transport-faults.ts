@@ -1,7 +1,7 @@
 /** Why a host gave no usable answer, and what to do about it. */
 import type { Inputs } from '../inputs/inputs.js'
 import { GLOBAL_ENDPOINT } from '../sts/endpoint.js'
-import type { TransportError } from '../net/request.js'
+import type { TransportError } from '../net/transport-error.js'
 import { heading, list, paragraph, yaml, type Block } from '../text/document.js'
 import { say, type Prose } from '../text/prose.js'
 
@@ -33,18 +33,52 @@ interface Diagnosis {
 
 function told(error: TransportError, inputs: Inputs): Diagnosis {
   const { host, proxy } = error
-  switch (error.fault) {
+  switch (error.code) {
     case 'tls':
       return tls(error)
-    case 'proxy':
+    case 'proxy-authentication':
       return {
-        fault: say`the proxy ${proxy ?? ''} wants a user and a password`,
+        fault: error.proxyUserGiven
+          ? say`the proxy ${proxy ?? ''} rejects the user and password given`
+          : say`the proxy ${proxy ?? ''} requires a user and a password`,
         means: say`The proxy does not let us through to ${host} as we are (407).`,
         todo: [
           say`Give the user and the password in the proxy's URL, reserved characters percent-encoded (\`@\` is \`%40\`): \`HTTPS_PROXY: http://user:password@host:port\`, the whole from a secret.`,
           say`Or let ${host} pass by the proxy: add it to \`NO_PROXY\`, where the network allows it.`,
         ],
       }
+    case 'proxy-forbidden':
+    case 'proxy-redirect':
+    case 'proxy-refused':
+      return {
+        fault:
+          error.code === 'proxy-forbidden'
+            ? say`the proxy ${proxy ?? ''} forbids ${host}`
+            : say`the proxy ${proxy ?? ''} opens no tunnel to ${host}`,
+        means: say`This is the proxy's own answer, and ${host} was never reached: neither permissions nor keys are the cause.`,
+        todo: networkHints(error),
+      }
+    case 'proxy-tls':
+      return {
+        fault: say`the certificate of the proxy ${proxy ?? ''} is not one that this machine trusts`,
+        means: say`\`HTTPS_PROXY\` begins with \`https://\`, so the proxy itself must speak TLS. ${host} was never reached.`,
+        todo: [
+          say`If the proxy speaks plain HTTP, as most do, write \`http://\`. Otherwise name its CA's certificate (PEM) in \`NODE_EXTRA_CA_CERTS\`.`,
+        ],
+      }
+    case 'proxy-unsupported':
+    case 'proxy-invalid':
+      return {
+        fault:
+          error.code === 'proxy-unsupported'
+            ? say`the proxy for ${host} is a SOCKS proxy, a kind that this step does not support`
+            : say`the proxy variable for ${host} does not hold the URL of a proxy`,
+        means: say`${host} was not asked.`,
+        todo: [
+          say`Set \`HTTPS_PROXY\` to an HTTP proxy, or add ${host} to \`NO_PROXY\` if the network allows it.`,
+        ],
+      }
+    case 'proxy-unreachable':
     case 'unreachable':
       return {
         fault: say`${host} cannot be reached`,
@@ -89,7 +123,7 @@ function told(error: TransportError, inputs: Inputs): Diagnosis {
     case 'nonsense':
       return {
         fault:
-          error.fault === 'redirect'
+          error.code === 'redirect'
             ? say`${host} answered with a redirect`
             : say`the answer of ${host} makes no sense`,
         means: say`Something else than the service itself seems to have answered: a proxy's log-in or blocking page, a load balancer, or another service at that address.`,

@@ -29,12 +29,16 @@ export type SourceChoice =
 const OIDC_INPUTS = 'oidc-provider-arn or oidc-token-file'
 const KEY_INPUTS = 'access-key-id, access-key-secret or security-token'
 
-/** Undefined where the row does not apply. */
+/** Undefined if the row does not apply. */
 type Row = (signs: SourceSigns) => SourceChoice | undefined
 
-/** Read from top to bottom: the first row that applies decides. Nothing but the step's inputs is asked, never the ambient environment. */
+/**
+ * Read from top to bottom: the first row that applies decides. Nothing but the step's inputs is
+ * asked, never the ambient environment.
+ */
 const TABLE: readonly Row[] = [
-  // credential-source says it, unless another source's inputs are there as well. It wins over role-chaining, its former name.
+  // credential-source says it, unless another source's inputs are there as well. It wins over
+  // role-chaining, its former name.
   ({ explicit, provider, tokenFile }) =>
     explicit !== undefined && explicit !== 'oidc' && (provider || tokenFile)
       ? contradiction(explicit, OIDC_INPUTS)
@@ -45,7 +49,8 @@ const TABLE: readonly Row[] = [
       : undefined,
   ({ explicit }) => (explicit === undefined ? undefined : { source: explicit }),
 
-  // role-chaining says it. Beside oidc-provider-arn it meant the environment in the official action too.
+  // role-chaining says it. Beside oidc-provider-arn it meant the environment in the official action
+  // too.
   ({ chaining, key }) => (chaining && key ? chainingBeside(KEY_INPUTS) : undefined),
   ({ chaining, tokenFile }) => (chaining && tokenFile ? chainingBeside('oidc-token-file') : undefined),
   ({ chaining, provider }) =>

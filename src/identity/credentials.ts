@@ -1,4 +1,7 @@
-/** A key that signs requests: long-lived where `securityToken` is undefined, a session of STS where it is not. */
+/**
+ * A key that signs requests: long-lived if `securityToken` is undefined, a session of STS
+ * otherwise.
+ */
 export interface AccessKey {
   readonly accessKeyId: string
   readonly accessKeySecret: string

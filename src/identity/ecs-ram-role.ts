@@ -1,195 +1,211 @@
-/** The session of an ECS instance's RAM role, from the instance's metadata service (ECS's documentation, "instance RAM roles"). */
+/**
+ * The session of an ECS instance's RAM role, from the instance's metadata service (ECS's
+ * documentation, "instance RAM roles").
+ */
+import { ActionError } from '../errors/action-error.js'
+import { jsonObject, textField } from '../net/json.js'
+import { send, unusableAnswer, type HttpAnswer } from '../net/request.js'
+import { isTransientStatus, RetriesExhaustedError, withRetries, type RetryPolicy } from '../net/retry.js'
+import { TransportError } from '../net/transport-error.js'
+import { say, type Prose } from '../text/prose.js'
 import type { TemporaryKey } from './credentials.js'
-import { jsonObject } from '../net/json.js'
-import { send, TransportError, type HttpAnswer, type HttpRequest } from '../net/request.js'
-import {
-  RetriesExhaustedError,
-  withRetries,
-  retryAfterMs,
-  decideOnNetworkFailure,
-  type RetryPolicy,
-  type RetryDecision,
-} from '../net/retry.js'
+import { assertNotExpired, temporaryKey, utcTime } from './session-fields.js'
 
 const METADATA = new URL('http://100.100.100.200')
+const TOKEN_PATH = '/latest/api/token'
 const CREDENTIALS_PATH = '/latest/meta-data/ram/security-credentials/'
 /** The service answers from the host itself; off ECS nothing does. */
 const CONNECT_TIMEOUT_MS = 1_000
 const CALL_TIMEOUT_MS = 3_000
+/** What Alibaba's SDKs wait for a token before they ask without one. */
+const TOKEN_TIMEOUT_MS = 1_000
 /** Seconds that a token of the hardened mode lives; it is used at once. */
 const TOKEN_TTL_SECONDS = 60
 
-/** What the service answers where it knows nothing of the hardened mode's tokens. */
-const NO_SUCH_PATH = [404, 405]
+/**
+ * - `no-metadata-service`: nothing answers at its address
+ * - `metadata-refused`: it answers, and refuses
+ * - `metadata-failed`: it answers, but never usably
+ * - `no-instance-role`: the instance has no RAM role
+ */
+export type InstanceRoleFault =
+  'no-metadata-service' | 'metadata-refused' | 'metadata-failed' | 'no-instance-role'
 
-/** The instance gives no session. The message says why and what to use instead. */
-export class InstanceRoleError extends Error {
+/** The instance gives no session. The text says why and what to use instead. */
+export class InstanceRoleError extends ActionError {
   override readonly name = 'InstanceRoleError'
+  readonly code: InstanceRoleFault
 
-  constructor(message: string, options?: ErrorOptions) {
-    super(`credential-source: ecs-ram-role: ${message}`, options)
+  constructor(code: InstanceRoleFault, text: Prose, cause?: unknown) {
+    super(say`credential-source: ecs-ram-role: ${text}`, cause === undefined ? undefined : { cause })
+    this.code = code
   }
 }
 
 export interface InstanceSession {
   readonly key: TemporaryKey
-  /** UTC, as the service wrote it. */
+  /** UTC, `2026-01-02T03:04:05Z`. */
   readonly expiration: string
 }
 
+type Ask = (
+  method: 'GET' | 'PUT',
+  path: string,
+  headers: Readonly<Record<string, string>>,
+  callTimeoutMs?: number,
+) => Promise<HttpAnswer>
+
 /**
- * Hardened mode first; the older one, which asks for no token, only where the service knows no hardened mode and that is allowed.
+ * Hardened mode first. If that fails in any way, the older mode, which knows no token, unless that
+ * is forbidden: as Alibaba's SDKs do, since private clouds answer the request for a token oddly,
+ * and in a container its answer is lost one hop too far.
  *
  * @param onlyHardened ALIBABA_CLOUD_IMDSV1_DISABLED
  * @param mask told each secret of an answer before it is judged
- * @throws InstanceRoleError
+ * @throws InstanceRoleError, SessionRejectedError
  */
 export async function instanceSession(
   onlyHardened: boolean,
   policy: RetryPolicy,
   mask: (secret: string) => void,
 ): Promise<InstanceSession> {
+  const call = 'metadata request'
   let answered = false
-  // Where nothing has ever answered there is no service, and waiting would not build one.
-  const judge = (failure: unknown): RetryDecision => (answered ? decideOnNetworkFailure(failure) : 'final')
-  const ask = async <T>(
-    method: 'GET' | 'PUT',
-    path: string,
-    headers: Headers,
-    interpret: (answer: HttpAnswer) => T,
-  ): Promise<T> => {
-    const request: HttpRequest = { method, url: new URL(path, METADATA), headers }
-    const limits = {
-      deadline: policy.deadline,
-      viaProxy: false,
-      connectTimeoutMs: CONNECT_TIMEOUT_MS,
-      callTimeoutMs: CALL_TIMEOUT_MS,
+  let withoutToken: Error | undefined
+  const ask: Ask = async (method, path, headers, callTimeoutMs = CALL_TIMEOUT_MS) => {
+    const request = { method, url: new URL(path, METADATA), headers }
+    const limits = { callTimeoutMs, connectTimeoutMs: CONNECT_TIMEOUT_MS, linkLocal: true }
+    const answer = await send(request, { call, policy, ...limits })
+    answered = true
+    if (isTransientStatus(answer.status))
+      throw unusableAnswer(answer, 'status', say`the metadata service answered with status ${answer.status}`)
+    return answer
+  }
+  const attempt = async (): Promise<InstanceSession> => {
+    withoutToken = undefined
+    try {
+      const headers = await hardenedToken(ask, onlyHardened, mask).catch((failure: unknown) => {
+        if (onlyHardened || !(failure instanceof Error)) throw failure
+        withoutToken = failure
+        policy.trace(say`${[call]}: no token; asking without one`)
+        return {}
+      })
+      return await sessionFrom(ask, headers, withoutToken, mask)
+    } catch (failure) {
+      // If nothing has ever answered there is no service, and waiting would not build one.
+      if (!answered && failure instanceof TransportError && failure.code !== 'broken')
+        throw noService(failure, withoutToken)
+      throw failure
     }
-    const attempt = async (): Promise<T> => {
-      const answer = await send(request, limits)
-      answered = true
-      return interpret(throwTransientFaults(answer))
-    }
-    return withRetries('metadata request', attempt, judge, policy)
   }
   try {
-    const token = await ask(
-      'PUT',
-      '/latest/api/token',
-      { 'x-aliyun-ecs-metadata-token-ttl-seconds': String(TOKEN_TTL_SECONDS) },
-      (answer) => hardenedToken(answer, onlyHardened, mask),
-    )
-    const headers: Headers = token === undefined ? {} : { 'x-aliyun-ecs-metadata-token': token }
-    const roleName = await ask('GET', CREDENTIALS_PATH, headers, attachedRole)
-    return await ask('GET', `${CREDENTIALS_PATH}${roleName}`, headers, (answer) =>
-      sessionOf(roleName, answer, mask),
-    )
+    return await withRetries(call, attempt, policy)
   } catch (failure) {
-    if (failure instanceof TransportError) {
-      throw new InstanceRoleError(
-        `this machine has no metadata service (${failure.message}). It exists on ECS instances only: on GitHub's own runners use oidc-provider-arn, elsewhere an access key or oidc-token-file.`,
-        { cause: failure },
-      )
-    }
-    if (failure instanceof RetriesExhaustedError) {
-      throw new InstanceRoleError(
-        `the metadata service of this machine gives no usable answer. ${failure.message}. Run the job again; if this machine is no ECS instance, use another source.`,
-        { cause: failure },
-      )
-    }
-    throw failure
-  }
-}
-
-type Headers = Readonly<Record<string, string>>
-
-function throwTransientFaults(answer: HttpAnswer): HttpAnswer {
-  if (answer.status === 429 || answer.status >= 500) {
-    throw new TransportError(
-      'status',
-      METADATA.host,
-      `the metadata service answered with status ${answer.status}`,
-      {
-        retryAfterMs: retryAfterMs(answer.headers),
-      },
+    if (!(failure instanceof RetriesExhaustedError)) throw failure
+    throw new InstanceRoleError(
+      'metadata-failed',
+      say`the metadata service of this machine gives no usable answer. ${failure.text}. Run the job again; if this machine is no ECS instance, use another source.${withoutToken === undefined ? [] : CONTAINERS}`,
+      failure,
     )
   }
-  return answer
 }
 
-function nonsense(what: string): TransportError {
-  return new TransportError('nonsense', METADATA.host, `the metadata service answered ${what}`)
+const CONTAINERS: Prose = [
+  " In a container on an ECS instance the service's answers may be lost one network hop too far: raise HttpPutResponseHopLimit of the instance's metadata options to 2, or run the container in the host's network.",
+]
+
+function noService(failure: TransportError, withoutToken: Error | undefined): InstanceRoleError {
+  const both = withoutToken === undefined ? [] : CONTAINERS
+  return new InstanceRoleError(
+    'no-metadata-service',
+    say`this machine has no metadata service (${failure.text}). It exists on ECS instances only: on GitHub's own runners use oidc-provider-arn, elsewhere an access key or oidc-token-file.${both}`,
+    failure,
+  )
 }
 
-/** Undefined where the service knows no hardened mode, and need not. */
-function hardenedToken(
-  { status, body }: HttpAnswer,
+/** @returns the headers that show the token */
+async function hardenedToken(
+  ask: Ask,
   onlyHardened: boolean,
   mask: (secret: string) => void,
-): string | undefined {
-  if (status === 200) {
-    const token = body.trim()
-    // Else it could not travel in a header.
-    if (!/^[\x21-\x7e]+$/.test(token)) throw nonsense('with something that is not a token')
+): Promise<Readonly<Record<string, string>>> {
+  const timeout = onlyHardened ? CALL_TIMEOUT_MS : TOKEN_TIMEOUT_MS
+  const terms = { 'x-aliyun-ecs-metadata-token-ttl-seconds': String(TOKEN_TTL_SECONDS) }
+  const answer = await ask('PUT', TOKEN_PATH, terms, timeout)
+  if (answer.status === 200) {
+    const token = answer.body.trim()
+    // Anything else could not travel in a header.
+    if (!/^[\x21-\x7e]+$/.test(token)) throw nonsense(answer, 'with something that is not a token')
     mask(token)
-    return token
+    return { 'x-aliyun-ecs-metadata-token': token }
   }
-  if (!NO_SUCH_PATH.includes(status)) {
-    throw new InstanceRoleError(
-      `the metadata service gives no token (status ${status}). See that the instance's metadata access is on (HttpEndpoint), or use another source.`,
-    )
-  }
-  if (onlyHardened) {
-    throw new InstanceRoleError(
-      `the metadata service gives no token (status ${status}), and ALIBABA_CLOUD_IMDSV1_DISABLED forbids to ask without one. Switch the instance's metadata access to hardened mode (HttpTokens), or unset the variable.`,
-    )
-  }
-  return undefined
+  const cure =
+    answer.status === 404 || answer.status === 405
+      ? "ALIBABA_CLOUD_IMDSV1_DISABLED forbids asking without one. Switch the instance's metadata access to hardened mode (HttpTokens), or unset the variable"
+      : "Check that the instance's metadata access is on (HttpEndpoint), or use another source"
+  throw new InstanceRoleError(
+    'metadata-refused',
+    say`the metadata service gives no token (status ${answer.status}). ${[cure]}.`,
+  )
 }
 
-function attachedRole({ status, body }: HttpAnswer): string {
-  if (status === 404) {
+/** @param withoutToken why there is no token in the headers */
+async function sessionFrom(
+  ask: Ask,
+  headers: Readonly<Record<string, string>>,
+  withoutToken: Error | undefined,
+  mask: (secret: string) => void,
+): Promise<InstanceSession> {
+  const role = await ask('GET', CREDENTIALS_PATH, headers)
+  if (withoutToken !== undefined && (role.status === 401 || role.status === 403)) {
+    // The service insists on a token, so the failure that counts is the first. It may be transient.
+    if (withoutToken instanceof TransportError) throw withoutToken
     throw new InstanceRoleError(
-      'this instance has no RAM role. Attach one to it (ECS AttachInstanceRamRole, or in the ECS console), or use another source.',
+      'metadata-refused',
+      say`the metadata service gives no token, and without one no session (status ${role.status}). Check that the instance's metadata access is on (HttpEndpoint), or use another source.${CONTAINERS}`,
+      withoutToken,
     )
   }
-  if (status !== 200) throw new InstanceRoleError(`the metadata service names no role (status ${status}).`)
+  const roleName = attachedRole(role)
+  const answer = await ask('GET', `${CREDENTIALS_PATH}${roleName}`, headers)
+  return sessionIn(roleName, answer, mask)
+}
+
+function attachedRole(answer: HttpAnswer): string {
+  const { status, body } = answer
+  if (status === 404) {
+    throw new InstanceRoleError('no-instance-role', [
+      'this instance has no RAM role. Attach one to it (ECS AttachInstanceRamRole, or in the ECS console), or use another source.',
+    ])
+  }
+  if (status !== 200)
+    throw new InstanceRoleError(
+      'metadata-refused',
+      say`the metadata service names no role (status ${status}).`,
+    )
   const roleName = body.trim()
-  if (!/^[\w.-]+$/.test(roleName)) throw nonsense("with something that is not a role's name")
+  if (!/^(?!\.+$)[\w.-]+$/.test(roleName)) throw nonsense(answer, "with something that is not a role's name")
   return roleName
 }
 
-function sessionOf(
-  roleName: string,
-  { status, body }: HttpAnswer,
-  mask: (secret: string) => void,
-): InstanceSession {
-  const fields = jsonObject(body)
-  const text = (name: string): string | undefined => {
-    const value = fields?.[name]
-    return typeof value === 'string' && value !== '' ? value : undefined
-  }
-  const [accessKeyId, accessKeySecret, securityToken] = [
-    text('AccessKeyId'),
-    text('AccessKeySecret'),
-    text('SecurityToken'),
-  ]
-  for (const secret of [accessKeyId, accessKeySecret, securityToken]) if (secret !== undefined) mask(secret)
-  const [code, expiration] = [text('Code'), text('Expiration')]
+function sessionIn(roleName: string, answer: HttpAnswer, mask: (secret: string) => void): InstanceSession {
+  const { status } = answer
+  const fields = jsonObject(answer.body)
+  const key = temporaryKey(fields, mask)
+  const code = textField(fields, 'Code')
   if (status !== 200 || (code !== undefined && code !== 'Success')) {
     throw new InstanceRoleError(
-      `the metadata service gives no session for the instance's role ${roleName} (status ${status}, code ${code ?? 'none'}). Check that the role exists and trusts ecs.aliyuncs.com.`,
+      'metadata-refused',
+      say`the metadata service gives no session for the instance's role ${roleName} (status ${status}, code ${code ?? 'none'}). Check that the role exists and trusts ecs.aliyuncs.com.`,
     )
   }
-  if (
-    code === undefined ||
-    accessKeyId === undefined ||
-    accessKeySecret === undefined ||
-    securityToken === undefined ||
-    expiration === undefined ||
-    Number.isNaN(Date.parse(expiration))
-  ) {
-    throw nonsense('without all fields of a session')
-  }
-  return { key: { accessKeyId, accessKeySecret, securityToken }, expiration }
+  const expiration = utcTime(fields?.Expiration)
+  if (code === undefined || key === undefined || expiration === undefined)
+    throw nonsense(answer, 'without all fields of a session')
+  assertNotExpired(expiration, answer.headers, ['The metadata service'])
+  return { key, expiration }
+}
+
+function nonsense(answer: HttpAnswer, what: string): TransportError {
+  return unusableAnswer(answer, 'nonsense', say`the metadata service answered ${[what]}`)
 }

@@ -20,11 +20,15 @@ export interface Surroundings {
   /** Called with each secret before anything else is done with it. */
   readonly mask: (secret: string) => void
   readonly warn: (text: Prose) => void
-  /** Called with each OIDC token: a denial is explained by the claims of the token that was denied. */
+  /**
+   * Called with each OIDC token: a denial is explained by the claims of the token that was denied.
+   */
   readonly onToken: (token: string) => void
 }
 
-/** @throws InstanceRoleError; an OIDC token is fetched only when it is used */
+/**
+ * @throws InstanceRoleError, SessionRejectedError; an OIDC token is fetched only when it is used
+ */
 export async function firstIdentity(source: Source, surroundings: Surroundings): Promise<FirstIdentity> {
   const { issuer, policy, mask, warn, onToken } = surroundings
   switch (source.kind) {

@@ -1,14 +1,21 @@
 /** The OIDC token from the CI's issuer. */
-import { jsonObject } from '../net/json.js'
-import { send, TransportError, type HttpAnswer } from '../net/request.js'
-import { decideOnNetworkFailure, retryAfterMs, withRetries, type RetryPolicy } from '../net/retry.js'
+import { jsonObject, textField } from '../net/json.js'
+import { isLoopback, send, unusableAnswer, type HttpAnswer } from '../net/request.js'
+import { isTransientStatus, withRetries, type RetryPolicy } from '../net/retry.js'
+import { withoutSecrets } from '../secrecy/redact.js'
+import { say } from '../text/prose.js'
 import { isJwt, OidcTokenError, type OidcTokenSource } from './oidc-token.js'
 
-/** A token minted more than this long ago is not used for another attempt: GitHub's live five minutes. */
+/**
+ * A token minted more than this long ago is not used for another attempt: GitHub's live five
+ * minutes.
+ */
 const MAX_AGE_MS = 4 * 60_000
+/** Characters of a refusal that are shown; the rest is a page for browsers. */
+const MAX_WORDS = 500
 
 export interface Issuer {
-  /** ACTIONS_ID_TOKEN_REQUEST_URL; undefined where the job was not given one. */
+  /** ACTIONS_ID_TOKEN_REQUEST_URL; undefined if the job was not given one. */
   readonly requestUrl: string | undefined
   /** ACTIONS_ID_TOKEN_REQUEST_TOKEN. */
   readonly requestToken: string | undefined
@@ -21,7 +28,7 @@ export interface Issuer {
  * @throws (the function returned) OidcTokenError, TransportError, RetriesExhaustedError
  */
 export function tokenFromIssuer(
-  issuer: Issuer,
+  { requestUrl, requestToken }: Issuer,
   audience: string,
   policy: RetryPolicy,
   mask: (secret: string) => void,
@@ -29,56 +36,60 @@ export function tokenFromIssuer(
   let held: { token: string; mintedAt: number } | undefined
   return async (fresh) => {
     if (!fresh && held !== undefined && performance.now() - held.mintedAt < MAX_AGE_MS) return held.token
-    const { requestUrl, requestToken } = issuer
     if (requestUrl === undefined || requestToken === undefined || !URL.canParse(requestUrl)) {
-      throw new OidcTokenError(
-        'no-issuer',
+      throw new OidcTokenError('no-issuer', [
         'This job has no OIDC issuer to ask (ACTIONS_ID_TOKEN_REQUEST_URL and ACTIONS_ID_TOKEN_REQUEST_TOKEN are not set)',
-      )
+      ])
     }
     const url = new URL(requestUrl)
-    url.searchParams.set('audience', audience)
-    const headers = {
-      authorization: `Bearer ${requestToken}`,
-      accept: 'application/json',
-      'user-agent': 'configure-alibaba-cloud-credentials',
+    if (url.protocol !== 'https:' && !isLoopback(url.hostname)) {
+      throw new OidcTokenError(
+        'issuer-without-tls',
+        say`The OIDC issuer ${url.host} is to be asked without TLS (ACTIONS_ID_TOKEN_REQUEST_URL begins with ${url.protocol}), which would show the job's request token to everyone on the way`,
+      )
     }
+    url.searchParams.set('audience', audience)
+    const headers = { authorization: `Bearer ${requestToken}`, accept: 'application/json' }
+    const call = 'OIDC token request'
     const mintedAt = performance.now()
-    const token = await withRetries(
-      'OIDC token request',
-      async () =>
-        interpret(await send({ method: 'GET', url, headers }, { deadline: policy.deadline }), url.host, mask),
-      decideOnNetworkFailure,
-      policy,
-    )
+    const attempt = async (): Promise<string> =>
+      tokenIn(await send({ method: 'GET', url, headers }, { call, policy }), requestToken, mask)
+    const token = await withRetries(call, attempt, policy)
     held = { token, mintedAt }
     return token
   }
 }
 
 /** The token in the issuer's answer. Whatever looks like one is masked before it is judged. */
-function interpret(answer: HttpAnswer, host: string, mask: (secret: string) => void): string {
-  const { status, headers, body } = answer
-  const wait = { retryAfterMs: retryAfterMs(headers) }
-  const value = jsonObject(body)?.value
-  const token = typeof value === 'string' ? value.trim() : ''
+function tokenIn(answer: HttpAnswer, requestToken: string, mask: (secret: string) => void): string {
+  const { status, host } = answer
+  const token = textField(jsonObject(answer.body), 'value')?.trim() ?? ''
   if (token !== '') mask(token)
-  if (status === 429 || status >= 500)
-    throw new TransportError('status', host, `the OIDC issuer answered with status ${status}`, wait)
+  if (isTransientStatus(status))
+    throw unusableAnswer(answer, 'status', say`the OIDC issuer answered with status ${status}`)
   if (status >= 300 && status < 400)
-    throw new TransportError('redirect', host, `the OIDC issuer answered with a redirect (${status})`)
-  if (status >= 400)
+    throw unusableAnswer(answer, 'redirect', say`the OIDC issuer answered with a redirect (${status})`)
+  if (status >= 400) {
+    const said = wordsOf(answer, requestToken)
+    const words = said === undefined ? [] : say`: ${said}`
     throw new OidcTokenError(
-      'refused',
-      `The OIDC issuer ${host} refused to issue a token (status ${status})`,
-      { status },
+      'issuer-refused',
+      say`The OIDC issuer ${host} refused to issue a token (status ${status})${words}`,
+      { status, said },
     )
-  if (!isJwt(token))
-    throw new TransportError(
-      'nonsense',
-      host,
-      `the OIDC issuer answered ${status} ${token === '' ? 'without a token' : 'with something that is not a JWT'}`,
-      wait,
-    )
+  }
+  if (status !== 200)
+    throw unusableAnswer(answer, 'nonsense', say`the OIDC issuer answered with status ${status}`)
+  if (!isJwt(token)) {
+    const what = token === '' ? 'without a token' : 'with something that is not a JWT'
+    throw unusableAnswer(answer, 'nonsense', say`the OIDC issuer answered 200 ${[what]}`)
+  }
   return token
+}
+
+/** The message of a refusal: GitHub's issuer sends JSON, others send text. */
+function wordsOf({ body }: HttpAnswer, requestToken: string): string | undefined {
+  const object = jsonObject(body)
+  const words = textField(object, 'message') ?? textField(object, 'error') ?? body
+  return withoutSecrets(words, [requestToken]).trim().slice(0, MAX_WORDS) || undefined
 }

@@ -1,12 +1,16 @@
 /** The OIDC token from a file that something else keeps fresh. */
-import { readFile, stat } from 'node:fs/promises'
+import { access, constants, open, type FileHandle } from 'node:fs/promises'
+import type { Stats } from 'node:fs'
 import { say, type Prose } from '../text/prose.js'
 import { isJwt, OidcTokenError, type OidcTokenSource } from './oidc-token.js'
+
+/** Far more than STS takes for a token. */
+const MAX_FILE_BYTES = 64 * 1024
 
 /**
  * Reads the token anew at each use: whoever keeps the file (ACK's RRSA, for one) rotates it.
  *
- * @param warn told where others on the machine may read the file
+ * @param warn told if others on the machine may read the file, and this user could change that
  * @throws (the function returned) OidcTokenError; no message shows the content
  */
 export function tokenFromFile(
@@ -16,28 +20,72 @@ export function tokenFromFile(
 ): OidcTokenSource {
   let warned = false
   return async () => {
-    let token: string
-    let mode: number
-    try {
-      token = (await readFile(path, 'utf8')).trim()
-      mode = (await stat(path)).mode
-    } catch (cause) {
-      const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown cause'
-      throw new OidcTokenError('file', `oidc-token-file: ${path} cannot be read (${code})`, { cause })
-    }
-    if (token !== '') mask(token)
+    const { content, stats } = await readRegularFile(path)
+    // A byte order mark counts as white space.
+    const token = content.trim()
     if (!isJwt(token)) {
-      throw new OidcTokenError(
-        'file',
-        `oidc-token-file: ${path} ${token === '' ? 'is empty' : 'holds something that is not a JWT (three parts of base64url, joined by dots)'}`,
+      throw unusable(
+        path,
+        token === ''
+          ? 'is empty'
+          : 'holds something that is not a JWT (three parts of base64url, joined by dots)',
       )
     }
-    if (!warned && process.platform !== 'win32' && (mode & 0o004) !== 0) {
+    mask(token)
+    if (!warned && (await couldBeTighter(path, stats))) {
       warned = true
       warn(
-        say`oidc-token-file: ${path} can be read by every user of this machine (mode ${(mode & 0o777).toString(8)}); 0600 or 0400 is enough.`,
+        say`oidc-token-file: ${path} can be read by every user of this machine (mode ${(stats.mode & 0o777).toString(8)}); 0600 or 0400 is enough.`,
       )
     }
     return token
   }
+}
+
+/**
+ * Neither a pipe that nobody writes to nor a file without end may hold the step up.
+ *
+ * @throws OidcTokenError
+ */
+async function readRegularFile(path: string): Promise<{ content: string; stats: Stats }> {
+  let file: FileHandle | undefined
+  try {
+    // Without O_NONBLOCK (which Windows does not have) opening a FIFO waits for its writer.
+    file = await open(path, constants.O_RDONLY | ((constants.O_NONBLOCK as number | undefined) ?? 0))
+    const stats = await file.stat()
+    if (stats.isDirectory()) throw unusable(path, 'cannot be read (EISDIR)')
+    if (!stats.isFile()) throw unusable(path, 'is not a regular file')
+    // One byte more than is allowed: the size that the system states may be old, or 0 below /proc.
+    const buffer = Buffer.alloc(MAX_FILE_BYTES + 1)
+    let length = 0
+    for (;;) {
+      const { bytesRead } = await file.read(buffer, length, buffer.length - length)
+      length += bytesRead
+      if (bytesRead === 0 || length === buffer.length) break
+    }
+    if (length > MAX_FILE_BYTES)
+      throw unusable(path, `holds more than ${MAX_FILE_BYTES / 1024} KiB, and no token`)
+    return { content: buffer.toString('utf8', 0, length), stats }
+  } catch (cause) {
+    if (cause instanceof OidcTokenError) throw cause
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown cause'
+    throw unusable(path, `cannot be read (${code})`, cause)
+  } finally {
+    await file?.close()
+  }
+}
+
+function unusable(path: string, what: string, cause?: unknown): OidcTokenError {
+  return new OidcTokenError('token-file', say`oidc-token-file: ${path} ${[what]}`, { cause })
+}
+
+/**
+ * Kubernetes mounts its tokens read-only with mode 0644: nobody in the pod could heed a warning.
+ */
+async function couldBeTighter(path: string, { mode, uid }: Stats): Promise<boolean> {
+  if (process.platform === 'win32' || (mode & 0o004) === 0 || uid !== process.getuid?.()) return false
+  return access(path, constants.W_OK).then(
+    () => true,
+    () => false,
+  )
 }

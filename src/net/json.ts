@@ -1,11 +1,26 @@
-/** The JSON object that a text holds; undefined where it holds anything else. */
-export function jsonObject(text: string): Readonly<Record<string, unknown>> | undefined {
+/** An object of someone else's, whose fields may be anything. */
+export type Json = Readonly<Record<string, unknown>>
+
+/** The JSON object that a text holds; undefined if it holds anything else. */
+export function jsonObject(text: string): Json | undefined {
   try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined
+    return asObject(JSON.parse(text))
   } catch {
     return undefined
   }
+}
+
+/** A field that is an object; undefined for everything else. */
+export function objectField(object: Json | undefined, name: string): Json | undefined {
+  return asObject(object?.[name])
+}
+
+/** A field that is a string and not empty; undefined for everything else, numbers among them. */
+export function textField(object: Json | undefined, name: string): string | undefined {
+  const value = object?.[name]
+  return typeof value === 'string' && value !== '' ? value : undefined
+}
+
+function asObject(value: unknown): Json | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : undefined
 }

@@ -1,37 +1,61 @@
 /** Which proxy a request goes through, by the variables that curl and the runner read. */
 import { checkBypass } from '@actions/http-client/lib/proxy'
+import { say } from '../text/prose.js'
+import { TransportError } from './transport-error.js'
 
-/** The variables that name a proxy, lower case first, as curl and the toolkit read them. */
-const VARIABLES = { 'http:': ['http_proxy', 'HTTP_PROXY'], 'https:': ['https_proxy', 'HTTPS_PROXY'] } as const
-const ALL_VARIABLES = Object.values(VARIABLES).flat()
+/**
+ * The variables that name the proxy of an https host, lower case first, as curl and the toolkit
+ * read them.
+ */
+const VARIABLES = ['https_proxy', 'HTTPS_PROXY'] as const
+/**
+ * Those of plain HTTP are used by no request of this step, but may hold a password all the same.
+ */
+const ALL_VARIABLES = [...VARIABLES, 'http_proxy', 'HTTP_PROXY'] as const
 
 type Environment = Readonly<Record<string, string | undefined>>
 
 /**
- * The proxy for a URL, by this process's HTTPS_PROXY, HTTP_PROXY and NO_PROXY in either case; undefined for none. A loopback address never
- * has one.
+ * The proxy for a URL, by this process's HTTPS_PROXY and NO_PROXY in either case; undefined for
+ * none. Plain HTTP is spoken to loopback addresses and the metadata service alone, and those never
+ * have one.
  *
- * @throws Error where the variable is not the URL of a proxy; `proxyFaults` finds that beforehand
+ * @throws TransportError (proxy-unsupported, proxy-invalid) if the variable names no proxy that
+ * this step can use. It shows nothing of the value, which may hold a password
  */
 export function proxyFor(url: URL): URL | undefined {
-  // The toolkit's own rule for NO_PROXY and loopback, so that this step and the runner's other traffic go the same way.
-  if (checkBypass(url)) return undefined
-  const [first] = givenProxies(process.env, VARIABLES[url.protocol === 'http:' ? 'http:' : 'https:'])
-  return first === undefined ? undefined : parseProxy(first[1])
+  // The toolkit's own rule for NO_PROXY and loopback, so that this step and the runner's other
+  // traffic go the same way.
+  if (url.protocol !== 'https:' || checkBypass(url)) return undefined
+  const [first] = givenProxies(process.env, VARIABLES)
+  if (first === undefined) return undefined
+  const [name, value] = first
+  const accepted = say`Accepted: \`http://host:port\` or \`https://user:password@host:port\`, with reserved characters of the password percent-encoded.`
+  if (/^socks\w*:/i.test(value)) {
+    throw new TransportError(
+      'proxy-unsupported',
+      url.host,
+      say`${[name]} (environment) names a SOCKS proxy, a kind that this step does not support. ${accepted}`,
+    )
+  }
+  const proxy = parseProxy(value)
+  if (proxy === undefined) {
+    throw new TransportError(
+      'proxy-invalid',
+      url.host,
+      say`${[name]} (environment): the value is not the URL of a proxy. ${accepted}`,
+    )
+  }
+  return proxy
 }
 
-/** One sentence for each proxy variable that holds something else than a proxy's URL. Shows no value: it may hold a password. */
-export function proxyFaults(env: Environment): string[] {
-  return givenProxies(env, ALL_VARIABLES).flatMap(([name, value]) => {
-    try {
-      parseProxy(value)
-      return []
-    } catch {
-      return [
-        `${name} (environment): the value is not the URL of a proxy. Accepted: http://host:port or https://user:password@host:port, with reserved characters of the password percent-encoded.`,
-      ]
-    }
-  })
+/** `host:port` of a proxy, as messages name it. */
+export function proxyName(proxy: URL): string {
+  return `${proxy.hostname}:${proxyPort(proxy)}`
+}
+
+export function proxyPort({ protocol, port }: URL): number {
+  return Number(port || (protocol === 'https:' ? '443' : '80'))
 }
 
 /** The passwords in the proxy variables, as written and decoded: both must be masked. */
@@ -48,21 +72,27 @@ export function proxyPasswords(env: Environment): string[] {
 }
 
 /** The variables that hold something, in the order given. */
-function givenProxies(env: Environment, names: readonly string[]): [string, string][] {
+function givenProxies<Name extends string>(env: Environment, names: readonly Name[]): [Name, string][] {
   return names.flatMap((name) => {
     const value = env[name]?.trim() ?? ''
-    return value === '' ? [] : [[name, value] satisfies [string, string]]
+    return value === '' ? [] : [[name, value] satisfies [Name, string]]
   })
 }
 
-function parseProxy(value: string): URL {
+function parseProxy(value: string): URL | undefined {
   // "proxy:8080" is what curl takes for http://proxy:8080, and what URL takes for a scheme.
-  const url = new URL(/^[a-z][a-z0-9+.-]*:\/\//i.test(value) ? value : `http://${value}`)
-  // A path or more is what follows a # or / in a password that was not encoded: the host before it would be the user's name.
-  const bare = url.pathname === '/' && url.search === '' && url.hash === ''
-  if (!/^https?:$/.test(url.protocol) || url.hostname === '' || !bare) throw new Error('not an HTTP proxy')
-  // The agents decode both; a stray % must be found here, not there.
-  decodeURIComponent(url.username + url.password)
+  const text = /^[a-z][a-z0-9+.-]*:\/\//i.test(value) ? value : `http://${value}`
+  if (!URL.canParse(text)) return undefined
+  const url = new URL(text)
+  if (!/^https?:$/.test(url.protocol) || url.hostname === '') return undefined
+  // A path is ignored, as curl does. But an @ in it means that a password was not encoded: what
+  // looks like the host is the user's name.
+  if (`${url.pathname}${url.search}${url.hash}`.includes('@')) return undefined
+  try {
+    decodeURIComponent(url.username + url.password)
+  } catch {
+    return undefined
+  }
   return url
 }
 

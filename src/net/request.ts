@@ -1,17 +1,23 @@
 /**
- * How requests leave this process: time-outs, proxies, what counts as a passing fault, and how long it is worth trying again.
- * Both hosts the step talks to, STS and the CI's OIDC issuer, are reached through this file alone.
+ * One request and its answer. STS, the OIDC issuer and the metadata service are reached through
+ * this file alone, and over nothing but verified TLS, except for loopback addresses and the
+ * metadata service, which has none.
  */
 import http, { type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http'
 import https from 'node:https'
 import { isIP, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { types } from 'node:util'
-import { proxyFor } from './proxy.js'
+import { say, type Prose } from '../text/prose.js'
+import { isBrokenCode, isParserCode, isTlsCode, nodeCodeOf } from './node-codes.js'
+import { proxyFor, proxyName } from './proxy.js'
+import { inSeconds, retryAfterMs, type RetryPolicy } from './retry.js'
+import { TransportError, type TransportDetails, type TransportFault } from './transport-error.js'
+import type { TunnelRequestOptions } from './tunnel.js'
+import { USER_AGENT } from './user-agent.js'
 
 /** A whole call may take this long; most take a tenth of a second. */
 const CALL_TIMEOUT_MS = 10_000
-/** Until the connection stands: name look-up, TCP, the proxy's tunnel, TLS. */
+/** Time allowed for name look-up, TCP, the proxy's tunnel and TLS. */
 const CONNECT_TIMEOUT_MS = 5_000
 /** No answer that this step reads comes near this size. */
 const MAX_ANSWER_BYTES = 1024 * 1024
@@ -27,78 +33,63 @@ export interface HttpAnswer {
   readonly status: number
   readonly headers: IncomingHttpHeaders
   readonly body: string
+  /** Who answered, and by way of which proxy. */
+  readonly host: string
+  readonly proxy: string | undefined
+}
+
+export interface SendOptions {
+  /** The call's name in messages, such as AssumeRole. */
+  readonly call: string
+  readonly policy: Pick<RetryPolicy, 'deadline' | 'trace'>
+  readonly callTimeoutMs?: number
+  readonly connectTimeoutMs?: number
+  /**
+   * True for the metadata service, a link-local address that knows no TLS and that no proxy may
+   * see.
+   */
+  readonly linkLocal?: boolean
 }
 
 /**
- * What went wrong on the way, as far as anyone can tell from here.
- *
- * - `unreachable`: no connection (name look-up, refused, no route)
- * - `broken`: the connection ended before the answer was complete
- * - `timeout`: no answer in time
- * - `tls`: the certificate or the handshake
- * - `proxy`: the proxy refuses us
- * - `redirect`: an answer that sends us elsewhere
- * - `status`: a status that says "not now" (429, 5xx, STS's own 302)
- * - `nonsense`: an answer, but not one that this protocol knows
+ * Addresses of this machine: the only ones beside the metadata service that may be asked without
+ * TLS.
  */
-export type TransportFault =
-  'unreachable' | 'broken' | 'timeout' | 'tls' | 'proxy' | 'redirect' | 'status' | 'nonsense'
-
-const TRANSIENT_FAULTS: ReadonlySet<TransportFault> = new Set([
-  'unreachable',
-  'broken',
-  'timeout',
-  'status',
-  'nonsense',
-])
-
-/** No usable answer came. The message names the host and never holds a URL, a header or a body. */
-export class TransportError extends Error {
-  override readonly name = 'TransportError'
-  readonly fault: TransportFault
-  /** The host that was meant to answer, with its port where it is not the scheme's own. */
-  readonly host: string
-  /** The proxy on the way, as host and port; undefined where there was none. */
-  readonly proxy: string | undefined
-  /** What the answer asked us to wait, in milliseconds. */
-  readonly retryAfterMs: number | undefined
-
-  constructor(
-    fault: TransportFault,
-    host: string,
-    message: string,
-    more: { proxy?: string | undefined; retryAfterMs?: number | undefined } = {},
-  ) {
-    super(`${host}${more.proxy === undefined ? '' : ` (by the proxy ${more.proxy})`}: ${message}`)
-    this.fault = fault
-    this.host = host
-    this.proxy = more.proxy
-    this.retryAfterMs = more.retryAfterMs
-  }
-
-  get transient(): boolean {
-    return TRANSIENT_FAULTS.has(this.fault)
-  }
+export function isLoopback(hostname: string): boolean {
+  return /^(127(\.\d+){3}|\[::1\]|localhost)$/.test(hostname)
 }
 
-/** One connection pool for each way out, so that the roles of a chain share a connection. */
+/** The error that an answer amounts to. */
+export function unusableAnswer(
+  answer: HttpAnswer,
+  code: Extract<TransportFault, 'nonsense' | 'redirect' | 'status'>,
+  what: Prose,
+): TransportError {
+  const { host, proxy, headers } = answer
+  return new TransportError(code, host, what, { proxy, retryAfterMs: retryAfterMs(headers) })
+}
+
+/** Verified TLS, whatever NODE_TLS_REJECT_UNAUTHORIZED says. */
+const VERIFIED = { rejectUnauthorized: true }
+
+/** One connection pool for each route, so that the roles of a chain share a connection. */
 const agents = new Map<string, http.Agent>()
 
 async function agentFor(url: URL, proxy: URL | undefined): Promise<http.Agent> {
   const key = `${url.protocol} ${proxy?.href ?? ''}`
   const known = agents.get(key)
   if (known !== undefined) return known
-  const agent = await newAgent(url.protocol === 'http:', proxy)
+  const agent = await newAgent(url, proxy)
   agents.set(key, agent)
   return agent
 }
 
-async function newAgent(plain: boolean, proxy: URL | undefined): Promise<http.Agent> {
-  const options = { keepAlive: true }
-  if (proxy === undefined) return plain ? new http.Agent(options) : new EarlyAgent(options)
-  // Loaded where there is a proxy only, and late: where the job sets DEBUG these libraries would print the proxy's URL.
-  if (plain) return new (await import('http-proxy-agent')).HttpProxyAgent(proxy, options)
-  return new (await import('https-proxy-agent')).HttpsProxyAgent(proxy, options)
+async function newAgent(url: URL, proxy: URL | undefined): Promise<http.Agent> {
+  if (url.protocol === 'http:') return new http.Agent({ keepAlive: true })
+  const options = { keepAlive: true, ...VERIFIED }
+  return proxy === undefined
+    ? new EarlyAgent(options)
+    : new (await import('./tunnel.js')).TunnelAgent(proxy, options)
 }
 
 /** Can open a connection before there is a request for it. */
@@ -106,9 +97,15 @@ class EarlyAgent extends https.Agent {
   readonly #early = new Map<string, Duplex>()
 
   open(host: string, port: number): void {
-    const socket = super.createConnection({ host, port, servername: isIP(host) === 0 ? host : '' })
+    const socket = super.createConnection({
+      ...this.options,
+      host,
+      port,
+      servername: isIP(host) === 0 ? host : '',
+    })
     if (!(socket instanceof Socket)) return
-    // A connection that fails or is never used is nobody's trouble: a request opens its own, and tells what is wrong with it.
+    // A connection that fails or is never used matters to nobody: a request opens its own, and
+    // reports what is wrong with it.
     socket.once('error', () => {
       this.#early.delete(`${host}:${port}`)
     })
@@ -129,8 +126,9 @@ class EarlyAgent extends https.Agent {
 }
 
 /**
- * Opens the connection for a request that is sure to come, so that name look-up, TCP and TLS are over when it does. Sends nothing and reports
- * nothing. Does nothing where a proxy stands between, or where there is no TLS.
+ * Opens the connection for a request that is sure to come, so that name look-up, TCP and TLS are
+ * over when it does. Sends nothing and reports nothing. Does nothing if a proxy stands between, or
+ * without TLS.
  */
 export async function connectAhead(url: URL): Promise<void> {
   if (url.protocol !== 'https:' || proxyFor(url) !== undefined) return
@@ -138,56 +136,94 @@ export async function connectAhead(url: URL): Promise<void> {
   if (agent instanceof EarlyAgent) agent.open(url.hostname.replace(/^\[|\]$/g, ''), Number(url.port || '443'))
 }
 
-export interface SendOptions {
-  /** Not later than this, on the clock of `performance.now()`. */
-  readonly deadline: number
-  readonly callTimeoutMs?: number
-  readonly connectTimeoutMs?: number
-  /** False for addresses that no proxy may see, such as the metadata service's. */
-  readonly viaProxy?: boolean
-}
-
 /**
- * Sends one request and gives its whole answer, whatever its status. Follows no redirect and retries nothing.
+ * Sends one request and returns its whole answer, whatever its status. Follows no redirect and
+ * retries nothing.
  *
- * @throws TransportError where no whole answer came
+ * @throws TransportError if no whole answer came
  */
 export async function send(request: HttpRequest, options: SendOptions): Promise<HttpAnswer> {
-  const { url, method, headers, body } = request
-  const proxy = options.viaProxy === false ? undefined : proxyFor(url)
-  const by = { proxy: proxy?.host }
-  const agent = await agentFor(url, proxy)
-  const answer = await new Promise<HttpAnswer>((resolve, reject) => {
-    const module = url.protocol === 'http:' ? http : https
-    const sent = module.request(url, { method, headers, agent })
+  const { url, method } = request
+  const { call, policy, linkLocal = false } = options
+  if (url.protocol === 'http:' && !linkLocal && !isLoopback(url.hostname))
+    throw new Error('plain HTTP is for this machine and for the metadata service')
+  const proxy = linkLocal ? undefined : proxyFor(url)
+  const route = proxy === undefined ? ['directly'] : say`via proxy ${proxyName(proxy)}`
+  const start = performance.now()
+  const trace = (outcome: Prose): void => {
+    const elapsed = Math.round(performance.now() - start)
+    policy.trace(say`${[call]}: ${[method]} ${url.host} ${route}: ${outcome} after ${elapsed} ms`)
+  }
+  try {
+    const answer = await exchange(request, options, proxy, await agentFor(url, proxy))
+    trace(say`status ${answer.status}`)
+    return answer
+  } catch (failure) {
+    trace(failure instanceof TransportError ? [failure.code] : ['failed'])
+    throw failure
+  }
+}
+
+async function exchange(
+  { url, method, headers, body }: HttpRequest,
+  { policy, callTimeoutMs = CALL_TIMEOUT_MS, connectTimeoutMs = CONNECT_TIMEOUT_MS }: SendOptions,
+  proxy: URL | undefined,
+  agent: http.Agent,
+): Promise<HttpAnswer> {
+  const { host } = url
+  const via = { proxy: proxy === undefined ? undefined : proxyName(proxy) }
+  return new Promise<HttpAnswer>((resolve, reject) => {
+    const abort = new AbortController()
+    let waitingFor: Prose = isIP(url.hostname) === 0 ? ['name look-up or TCP'] : ['TCP']
+    const onStage = (stage: Prose): void => {
+      waitingFor = stage
+    }
+    const connecting = { host, signal: abort.signal, onStage }
+    const tunnelled: TunnelRequestOptions = proxy === undefined ? {} : { connecting }
+    const sent = (url.protocol === 'http:' ? http : https).request(url, {
+      method,
+      headers: { 'user-agent': USER_AGENT, ...headers },
+      agent,
+      ...tunnelled,
+    })
     const settled = (): void => {
       clearTimeout(callTimer)
       clearTimeout(connectTimer)
     }
-    // The first word counts: what Node says of a request that is destroyed comes after it.
+    // Keep the first failure; destroying the request emits another.
     const fail = (cause: unknown): void => {
       settled()
-      reject(cause instanceof TransportError ? cause : networkError(cause, url.host, by))
+      reject(cause instanceof TransportError ? cause : networkError(cause, host, via))
     }
-    const giveUp = (message: string): void => {
-      fail(new TransportError('timeout', url.host, message, by))
+    const giveUp = (what: Prose): void => {
+      fail(new TransportError('timeout', host, what, via))
+      abort.abort()
       sent.destroy()
     }
-    const callTimeout = Math.max(
-      1,
-      Math.min(options.callTimeoutMs ?? CALL_TIMEOUT_MS, options.deadline - performance.now()),
-    )
-    const connectTimeout = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS
-    const callTimer = setTimeout(giveUp, callTimeout, `no answer within ${seconds(callTimeout)}`)
-    const connectTimer = setTimeout(giveUp, connectTimeout, `no connection within ${seconds(connectTimeout)}`)
+    const callTimeout = Math.max(1, Math.min(callTimeoutMs, policy.deadline - performance.now()))
+    const callTimer = setTimeout(() => {
+      giveUp(say`no answer within ${[inSeconds(callTimeout)]}`)
+    }, callTimeout)
+    const connectTimer = setTimeout(() => {
+      giveUp(say`no connection within ${[inSeconds(connectTimeoutMs)]} (waiting for ${waitingFor})`)
+    }, connectTimeoutMs)
 
     sent.once('socket', (socket) => {
-      // A pooled socket is connected already; a new one is ready when TLS is.
-      if (!socket.connecting) clearTimeout(connectTimer)
-      else
-        socket.once(url.protocol === 'http:' ? 'connect' : 'secureConnect', () => {
-          clearTimeout(connectTimer)
-        })
+      // A pooled socket is connected already, and so is one from a tunnel; a new one is ready when
+      // TLS is.
+      if (!socket.connecting) {
+        clearTimeout(connectTimer)
+        return
+      }
+      socket.once('lookup', () => {
+        onStage(['TCP'])
+      })
+      socket.once('connect', () => {
+        onStage(['TLS'])
+      })
+      socket.once(url.protocol === 'http:' ? 'connect' : 'secureConnect', () => {
+        clearTimeout(connectTimer)
+      })
     })
     sent.once('error', fail)
     sent.once('response', (response) => {
@@ -199,7 +235,7 @@ export async function send(request: HttpRequest, options: SendOptions): Promise<
         parts.push(part)
         if (size > MAX_ANSWER_BYTES) {
           fail(
-            new TransportError('nonsense', url.host, `an answer of more than ${MAX_ANSWER_BYTES} bytes`, by),
+            new TransportError('nonsense', host, say`an answer of more than ${MAX_ANSWER_BYTES} bytes`, via),
           )
           sent.destroy()
         }
@@ -211,45 +247,31 @@ export async function send(request: HttpRequest, options: SendOptions): Promise<
           status: response.statusCode ?? 0,
           headers: response.headers,
           body: Buffer.concat(parts).toString('utf8'),
+          host,
+          ...via,
         })
       })
     })
     sent.end(body)
   })
-  if (answer.status === 407)
-    throw new TransportError('proxy', url.host, 'the proxy wants authentication (407)', by)
-  return answer
 }
 
-/** Node's codes for a handshake or a certificate that was not accepted (Node's documentation, "X509 certificate error codes"). */
-const TLS_CODE =
-  /^(ERR_TLS|ERR_SSL|EPROTO|CERT_|CRL_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|INVALID_CA|PATH_LENGTH|INVALID_PURPOSE|HOSTNAME_MISMATCH|ERROR_IN_CERT)/
-const BROKEN_CODE = /^(ECONNRESET|EPIPE|ECONNABORTED|HPE_|UND_)/
-
-function networkError(cause: unknown, host: string, by: { proxy: string | undefined }): TransportError {
-  const code = codeOf(cause)
-  if (TLS_CODE.test(code)) return new TransportError('tls', host, `no trusted TLS connection (${code})`, by)
-  if (code === 'ETIMEDOUT')
-    return new TransportError('timeout', host, 'no connection in time (ETIMEDOUT)', by)
-  if (BROKEN_CODE.test(code)) return new TransportError('broken', host, `the connection broke (${code})`, by)
-  return new TransportError(
-    'unreachable',
-    host,
-    code === 'ENOTFOUND' ? 'no such host name (ENOTFOUND)' : `no connection (${code})`,
-    by,
-  )
+function networkError(cause: unknown, host: string, via: Pick<TransportDetails, 'proxy'>): TransportError {
+  const nodeCode = nodeCodeOf(cause)
+  const code = nodeCode ?? 'unknown cause'
+  const error = (fault: TransportFault, what: Prose): TransportError =>
+    new TransportError(fault, host, what, { ...via, nodeCode, cause })
+  if (isTlsCode(code)) return error('tls', say`no trusted TLS connection (${code}${namesIn(cause)})`)
+  if (isParserCode(code)) return error('nonsense', say`an answer that is not HTTP (${code})`)
+  if (code === 'ETIMEDOUT') return error('timeout', say`no connection in time (${code})`)
+  if (isBrokenCode(code)) return error('broken', say`the connection broke (${code})`)
+  if (code === 'ENOTFOUND') return error('unreachable', say`no such host name (${code})`)
+  return error('unreachable', say`no connection (${code})`)
 }
 
-/** The code of Node's error; where several addresses failed, of the first, since Node leaves the whole without a message. */
-function codeOf(cause: unknown): string {
-  if (!types.isNativeError(cause)) return 'unknown cause'
-  if ('errors' in cause && Array.isArray(cause.errors) && cause.errors.length > 0)
-    return codeOf(cause.errors[0])
-  if ('code' in cause && typeof cause.code === 'string') return cause.code
-  // https-proxy-agent says that a proxy hung up in words only.
-  return /proxy connection ended/i.test(cause.message) ? 'ECONNRESET' : 'unknown cause'
-}
-
-export function seconds(ms: number): string {
-  return `${(ms / 1000).toFixed(1)} s`
+/** For which names a certificate is, if it is not for the host: Node's `reason`. */
+function namesIn(cause: unknown): Prose {
+  return cause instanceof Error && 'reason' in cause && typeof cause.reason === 'string'
+    ? say`: ${cause.reason}`
+    : []
 }

@@ -5,7 +5,7 @@
 import type { AccessKey } from '../identity/credentials.js'
 import { environmentKey } from '../identity/environment.js'
 import type { Issuer } from '../identity/oidc-issuer.js'
-import { proxyFaults, proxyPasswords } from '../net/proxy.js'
+import { proxyPasswords } from '../net/proxy.js'
 import { configFileOf } from '../profile/home.js'
 import type { ProfileError } from '../profile/profile-error.js'
 import { readRunContext, type RunContext } from './run-context.js'
@@ -21,8 +21,6 @@ export interface JobEnvironment {
   readonly environmentKey: AccessKey | undefined
   /** ALIBABA_CLOUD_IMDSV1_DISABLED: never ask the metadata service without a token. */
   readonly onlyHardenedMetadata: boolean
-  /** One sentence for each proxy variable that cannot be used. */
-  readonly proxyFaults: readonly string[]
   /** To be masked. */
   readonly proxyPasswords: readonly string[]
 }
@@ -41,7 +39,6 @@ export function readJobEnvironment(
     },
     environmentKey: environmentKey(variables),
     onlyHardenedMetadata: variables.ALIBABA_CLOUD_IMDSV1_DISABLED?.toLowerCase() === 'true',
-    proxyFaults: proxyFaults(variables),
     proxyPasswords: proxyPasswords(variables),
   }
 }

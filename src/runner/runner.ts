@@ -53,7 +53,8 @@ export function createRunner(env: Readonly<Record<string, string | undefined>>):
       core.warning(clean(text))
     },
     debug: (text) => {
-      core.debug(clean(text))
+      // The runner would hide it, but it has to read it first.
+      if (core.isDebug()) core.debug(clean(text))
     },
     group: (title, lines) => {
       core.startGroup(clean(title))

@@ -2,8 +2,9 @@
 export const GLOBAL_ENDPOINT = 'sts.aliyuncs.com'
 
 /**
- * Regions without an STS host of their own (the endpoint map of @alicloud/sts20150401). Written down here, and held equal to the SDK's by a
- * test, so that the host is known before the SDK is loaded.
+ * Regions without an STS host of their own (the endpoint map of @alicloud/sts20150401). Written
+ * down here, and held equal to the SDK's by a test, so that the host is known before the SDK is
+ * loaded.
  */
 const GLOBAL_REGIONS: ReadonlySet<string> = new Set([
   'ap-northeast-2-pop',
@@ -40,7 +41,7 @@ const GLOBAL_REGIONS: ReadonlySet<string> = new Set([
   'rus-west-1-pop',
 ])
 
-/** The https URL of STS for a region, or of the global host where no region is given. */
+/** The https URL of STS for a region, or of the global host if no region is given. */
 export function endpointOf(region: string | undefined): URL {
   const host =
     region === undefined || GLOBAL_REGIONS.has(region) ? GLOBAL_ENDPOINT : `sts.${region}.aliyuncs.com`

@@ -1,11 +1,16 @@
-/** From a base identity to the session that is handed on: role after role, each call signed by the session before it. */
-import { parseArn } from './arn.js'
+/**
+ * From the first identity to the session that is passed on: role after role, each call signed by
+ * the session before it.
+ */
+import { ActionError, textOf } from '../errors/action-error.js'
 import type { AccessKey, TemporaryKey } from '../identity/credentials.js'
-import type { SessionRequest } from '../inputs/inputs.js'
 import type { FirstIdentity } from '../identity/first-identity.js'
-import type { AssumedRole, StsClient } from './client.js'
-import { ActionError } from '../errors/action-error.js'
+import { SessionRejectedError } from '../identity/session-fields.js'
+import type { SessionRequest } from '../inputs/inputs.js'
 import { say } from '../text/prose.js'
+import type { AssumedRole } from './answers.js'
+import { parseArn } from './arn.js'
+import type { StsClient } from './client.js'
 
 /** Seconds; what the earlier roles of a chain are assumed for, the least that STS allows. */
 export const LINK_DURATION_SECONDS = 900
@@ -13,7 +18,7 @@ export const LINK_DURATION_SECONDS = 900
 /** The identity that the job ends with. */
 export interface Session {
   readonly key: TemporaryKey
-  /** UTC, `2026-01-02T03:04:05Z`; undefined where the source does not say. */
+  /** UTC, `2026-01-02T03:04:05Z`; undefined if the source does not say. */
   readonly expiration: string | undefined
   /** As STS returned it. */
   readonly arn: string
@@ -26,13 +31,14 @@ export interface Session {
 
 export interface Caller {
   readonly key: AccessKey
-  /** Known where an earlier role of the chain asks. */
+  /** Known if an earlier role of the chain calls. */
   readonly arn: string | undefined
 }
 
 /** A role of the chain was not assumed. `cause` is why. */
-export class AssumeRoleError extends Error {
+export class AssumeRoleError extends ActionError {
   override readonly name = 'AssumeRoleError'
+  readonly code = 'role-not-assumed'
   readonly roleArn: string
   /** From 1. */
   readonly position: number
@@ -41,35 +47,35 @@ export class AssumeRoleError extends Error {
   readonly #caller: Caller | undefined
 
   constructor(roleArn: string, position: number, roles: number, caller: Caller | undefined, cause: unknown) {
-    super(`${roleArn} was not assumed: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+    super(say`${roleArn} was not assumed: ${textOf(cause)}`, { cause })
     this.roleArn = roleArn
     this.position = position
     this.roles = roles
     this.#caller = caller
   }
 
-  /** Who asked: undefined for the OIDC token. */
+  /** Who called: undefined for the OIDC token. */
   get caller(): Caller | undefined {
     return this.#caller
   }
 }
 
 /**
- * Assumes the roles in order. Duration, policy and external ID belong to the last one; the source identity goes with the first signed call and
- * persists from there (AssumeRole's SourceIdentity).
+ * Assumes the roles in order. Duration, policy and external ID belong to the last one. The source
+ * identity goes with the first signed call and persists from there (AssumeRole's SourceIdentity),
+ * unless the session of an OIDC token has it already.
  *
  * @throws AssumeRoleError
  */
 export async function assumeRoles(
   sts: StsClient,
-  base: FirstIdentity,
+  first: FirstIdentity,
   roles: readonly string[],
   sessionRequest: SessionRequest,
 ): Promise<Session> {
-  let caller = base.by === 'key' ? base.key : undefined
-  let callerArn: string | undefined
+  let caller: Caller | undefined = first.by === 'key' ? { key: first.key, arn: undefined } : undefined
   let assumed: AssumedRole | undefined
-  let sourceIdentity = sessionRequest.sourceIdentity
+  let unsent = sessionRequest.sourceIdentity
   for (const [index, roleArn] of roles.entries()) {
     const last = index === roles.length - 1
     const request = {
@@ -80,40 +86,41 @@ export async function assumeRoles(
     }
     try {
       if (caller === undefined) {
-        if (base.by !== 'oidc') throw new Error('a key signs every call of a chain that begins with a key')
-        assumed = await sts.assumeRoleWithOidc(base.token, { ...request, oidcProviderArn: base.providerArn })
+        if (first.by !== 'oidc') throw new Error('a key signs every call of a chain that begins with a key')
+        assumed = await sts.assumeRoleWithOidc(first.token, {
+          ...request,
+          oidcProviderArn: first.providerArn,
+        })
       } else {
-        assumed = await sts.assumeRole(caller, {
+        const sourceIdentity = sourceIdentityToSend(unsent, assumed?.sourceIdentity)
+        unsent = undefined
+        assumed = await sts.assumeRole(caller.key, {
           ...request,
           externalId: last ? sessionRequest.externalId : undefined,
           sourceIdentity,
         })
-        sourceIdentity = undefined
       }
     } catch (cause) {
-      throw new AssumeRoleError(
-        roleArn,
-        index + 1,
-        roles.length,
-        caller === undefined ? undefined : { key: caller, arn: callerArn },
-        cause,
-      )
+      throw new AssumeRoleError(roleArn, index + 1, roles.length, caller, cause)
     }
-    caller = assumed.key
-    callerArn = assumed.arn
+    caller = { key: assumed.key, arn: assumed.arn }
   }
   if (assumed === undefined) throw new Error('no role to assume')
-  const accountId = parseArn(assumed.arn)?.accountId
-  if (accountId === undefined)
-    throw new Error(`STS answered with an ARN that names no account: ${assumed.arn}`)
-  return {
-    key: assumed.key,
-    expiration: assumed.expiration,
-    arn: assumed.arn,
-    accountId,
-    roleSessionName: sessionRequest.roleSessionName,
-    requestId: assumed.requestId,
-  }
+  const { key, expiration, arn, accountId, requestId } = assumed
+  return { key, expiration, arn, accountId, roleSessionName: sessionRequest.roleSessionName, requestId }
+}
+
+/**
+ * @throws SessionRejectedError if the calling session has a source identity already, and another
+ * one
+ */
+function sourceIdentityToSend(ours: string | undefined, taken: string | undefined): string | undefined {
+  if (ours === undefined || taken === undefined) return ours
+  if (ours === taken) return undefined
+  throw new SessionRejectedError(
+    'source-identity-taken',
+    say`source-identity is ${ours}, but the session that calls AssumeRole already has the source identity ${taken}, from a claim of its OIDC token, and STS accepts no other. Remove source-identity, or set it to that value.`,
+  )
 }
 
 /**
@@ -136,14 +143,27 @@ export async function verifyKey(sts: StsClient, first: FirstIdentity): Promise<S
   }
 }
 
-/** The session belongs to an account that allowed-account-ids does not list. */
+/** The session belongs, or would belong, to an account that allowed-account-ids does not list. */
 export class AccountNotAllowedError extends ActionError {
   override readonly name = 'AccountNotAllowedError'
   readonly code = 'account-not-allowed'
 }
 
+/**
+ * Before the first request: the last role's ARN tells the account of the session that is to come.
+ *
+ * @throws AccountNotAllowedError; an empty list allows every account
+ */
+export function assertAllowedRole(roles: readonly string[], allowedAccountIds: readonly string[]): void {
+  const accountId = parseArn(roles.at(-1) ?? '')?.accountId
+  if (accountId !== undefined) assertAllowedAccount({ accountId }, allowedAccountIds)
+}
+
 /** @throws AccountNotAllowedError; an empty list allows every account */
-export function assertAllowedAccount({ accountId }: Session, allowedAccountIds: readonly string[]): void {
+export function assertAllowedAccount(
+  { accountId }: Pick<Session, 'accountId'>,
+  allowedAccountIds: readonly string[],
+): void {
   if (allowedAccountIds.length === 0 || allowedAccountIds.includes(accountId)) return
   throw new AccountNotAllowedError(
     say`The session belongs to the account ${accountId}, and allowed-account-ids lists ${allowedAccountIds.join(', ')}. Nothing was exported. Check the account in role-to-assume, or add it to allowed-account-ids.`,

@@ -1,8 +1,12 @@
 /**
- * The seam between Alibaba Cloud's SDK and this step's transport. The SDK knows STS's requests and signatures; its HTTP layer honours no proxy,
- * puts OIDC tokens into URLs and URLs into error messages, takes a 302 for success and cannot be given an agent. Its client class has two
- * ways out, `callApi` for signed calls and `doRPCRequest` for anonymous ones: both are replaced here, so that none of that layer ever runs.
- * Both are part of the SDK's typed surface; its version is pinned, and every test that looks at the wire would notice another way out.
+ * The seam between Alibaba Cloud's SDK and this step's transport: the SDK builds and signs STS's
+ * requests, and this step sends them and reads the answers. The SDK's HTTP layer honours no proxy,
+ * puts OIDC tokens into URLs and URLs into error messages, takes a 302 for success and cannot be
+ * given an agent; its types turn numbers into strings and reject good sessions for fields that
+ * nobody needs. Its client class has two ways out, `callApi` for signed calls and `doRPCRequest`
+ * for anonymous ones. Both are replaced here, so that none of that layer ever runs. Both are part
+ * of the SDK's typed surface; its version is pinned, and every test that looks at the wire would
+ * notice another way out.
  *
  * Loaded by a dynamic import, while the network is waited for: post never needs it.
  */
@@ -12,40 +16,81 @@ import stsSdk from '@alicloud/sts20150401'
 import { Request, RuntimeOptions } from '@darabonba/typescript'
 import type { AccessKey } from '../identity/credentials.js'
 import type { HttpRequest } from '../net/request.js'
-
-const { AssumeRoleRequest, AssumeRoleWithOIDCRequest } = stsSdk
-export { AssumeRoleRequest, AssumeRoleWithOIDCRequest, RuntimeOptions }
+import type { AssumeRoleRequest, AssumeRoleWithOidcRequest } from './client.js'
 
 const ALGORITHM = 'ACS3-HMAC-SHA256'
 const HASH_OF_NOTHING = createHash('sha256').digest('hex')
 
-/** Gives the JSON object of a successful answer; throws otherwise. */
-export type Deliver = (request: HttpRequest) => Promise<Readonly<Record<string, unknown>>>
-
-type Fields = Readonly<Record<string, string>>
-
-interface Delivered {
-  body: Readonly<Record<string, unknown>>
+/** Where requests go, and what they call themselves. */
+export interface StsTarget {
+  readonly endpoint: URL
+  readonly userAgent: string
 }
 
-export class StsSdk extends stsSdk.default {
-  readonly #url: URL
-  readonly #signer: AccessKey | undefined
-  readonly #deliver: Deliver
+/** A request for AssumeRole, signed anew at each call. */
+export async function assumeRoleRequest(
+  target: StsTarget,
+  caller: AccessKey,
+  request: AssumeRoleRequest,
+): Promise<HttpRequest> {
+  const sdk = new RequestBuilder(target, caller)
+  await sdk.assumeRoleWithOptions(new stsSdk.AssumeRoleRequest({ ...request }), new RuntimeOptions({}))
+  return sdk.built()
+}
 
-  /** @param signer whose key signs the calls; undefined for AssumeRoleWithOIDC, which is anonymous */
-  constructor(url: URL, signer: AccessKey | undefined, deliver: Deliver) {
-    super(new openApi.$OpenApiUtil.Config({ endpoint: url.host }))
-    this.#url = url
+/** A request for AssumeRoleWithOIDC, which is not signed. */
+export async function assumeRoleWithOidcRequest(
+  target: StsTarget,
+  oidcToken: string,
+  { oidcProviderArn, ...role }: AssumeRoleWithOidcRequest,
+): Promise<HttpRequest> {
+  const sdk = new RequestBuilder(target, undefined)
+  await sdk.assumeRoleWithOIDCWithOptions(
+    new stsSdk.AssumeRoleWithOIDCRequest({
+      ...role,
+      OIDCProviderArn: oidcProviderArn,
+      OIDCToken: oidcToken,
+    }),
+    new RuntimeOptions({}),
+  )
+  return sdk.built()
+}
+
+/** A request for GetCallerIdentity, signed anew at each call. */
+export async function getCallerIdentityRequest(target: StsTarget, caller: AccessKey): Promise<HttpRequest> {
+  const sdk = new RequestBuilder(target, caller)
+  await sdk.getCallerIdentityWithOptions(new RuntimeOptions({}))
+  return sdk.built()
+}
+
+/** What the SDK's methods take for an answer; nobody reads what they make of it. */
+const NO_ANSWER = { body: {} }
+
+class RequestBuilder extends stsSdk.default {
+  readonly #target: StsTarget
+  readonly #signer: AccessKey | undefined
+  #built: HttpRequest | undefined
+
+  /**
+   * @param signer whose key signs the request; undefined for AssumeRoleWithOIDC, which is anonymous
+   */
+  constructor(target: StsTarget, signer: AccessKey | undefined) {
+    super(new openApi.$OpenApiUtil.Config({ endpoint: target.endpoint.host }))
+    this.#target = target
     this.#signer = signer
-    this.#deliver = deliver
+  }
+
+  built(): HttpRequest {
+    if (this.#built === undefined) throw new Error('the SDK built no request')
+    return this.#built
   }
 
   /** A signed call: parameters in the query, the signature in a header (ACS3-HMAC-SHA256). */
+  // eslint-disable-next-line @typescript-eslint/require-await -- the SDK's signature
   override async callApi(
     { action, version, method }: { action?: string; version?: string; method?: string },
     request: { query?: Record<string, string> },
-  ): Promise<Delivered> {
+  ): Promise<typeof NO_ANSWER> {
     const signer = this.#signer
     if (signer === undefined) throw new Error(`${action ?? 'the call'} must be signed`)
     const signed = new Request()
@@ -53,7 +98,7 @@ export class StsSdk extends stsSdk.default {
     signed.pathname = '/'
     signed.query = request.query ?? {}
     signed.headers = {
-      ...commonHeaders(this.#url, action, version),
+      ...commonHeaders(this.#target, action, version),
       'x-acs-date': timestamp(new Date()),
       // The SDK's own nonce is a hash of the host's name, the process ID and Math.random.
       'x-acs-signature-nonce': randomBytes(16).toString('hex'),
@@ -70,14 +115,17 @@ export class StsSdk extends stsSdk.default {
       signer.accessKeyId,
       signer.accessKeySecret,
     )
-    const url = new URL(this.#url)
+    const url = new URL(this.#target.endpoint)
     url.search = new URLSearchParams(signed.query).toString()
-    return {
-      body: await this.#deliver({ method: 'POST', url, headers: { ...signed.headers, authorization } }),
-    }
+    this.#built = { method: 'POST', url, headers: { ...signed.headers, authorization } }
+    return NO_ANSWER
   }
 
-  /** An anonymous call. All parameters travel in the body: the OIDC token is among them, and URLs end up in logs of proxies and servers. */
+  /**
+   * An anonymous call. All parameters travel in the body: the OIDC token is among them, and URLs
+   * end up in logs of proxies and servers.
+   */
+  // eslint-disable-next-line @typescript-eslint/require-await -- the SDK's signature
   override async doRPCRequest(
     action: string,
     version: string,
@@ -86,36 +134,36 @@ export class StsSdk extends stsSdk.default {
     _authType: string,
     _bodyType: string,
     request: { query?: Record<string, string> },
-  ): Promise<Delivered> {
-    const fields: Fields = {
+  ): Promise<typeof NO_ANSWER> {
+    const body = new URLSearchParams({
       Action: action,
       Version: version,
       Format: 'JSON',
       Timestamp: timestamp(new Date()),
       SignatureNonce: randomBytes(16).toString('hex'),
       ...request.query,
-    }
-    const body = new URLSearchParams(fields).toString()
+    }).toString()
     const headers = {
-      ...commonHeaders(this.#url, action, version),
+      ...commonHeaders(this.#target, action, version),
       'content-type': 'application/x-www-form-urlencoded',
       'content-length': Buffer.byteLength(body),
     }
-    return { body: await this.#deliver({ method: 'POST', url: new URL(this.#url), headers, body }) }
+    this.#built = { method: 'POST', url: new URL(this.#target.endpoint), headers, body }
+    return NO_ANSWER
   }
 }
 
 function commonHeaders(
-  url: URL,
+  { endpoint, userAgent }: StsTarget,
   action: string | undefined,
   version: string | undefined,
 ): Record<string, string> {
   return {
-    host: url.host,
+    host: endpoint.host,
     'x-acs-action': action ?? '',
     'x-acs-version': version ?? '',
     accept: 'application/json',
-    'user-agent': 'configure-alibaba-cloud-credentials',
+    'user-agent': userAgent,
   }
 }
 
