@@ -35,6 +35,8 @@ function inputs(given: Readonly<Record<string, string>>, environmentKey?: Access
     defaultSessionName: 'GitHubActions-1',
     environmentKey,
     otherFaults: [],
+    namesGiven: [],
+    secrets: [],
   })
 }
 

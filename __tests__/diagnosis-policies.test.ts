@@ -30,6 +30,8 @@ function inputsOf(given: Readonly<Record<string, string>>): Inputs {
     defaultSessionName: 'GitHubActions-1',
     environmentKey: undefined,
     otherFaults: [],
+    namesGiven: [],
+    secrets: [],
   })
 }
 

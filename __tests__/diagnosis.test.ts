@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals'
 import { explain, wantsCaller, type Situation } from '../src/diagnosis/explain.js'
 import { readRunContext } from '../src/runner/run-context.js'
-import { InputError, parseInputs, type Inputs } from '../src/inputs/inputs.js'
+import { InputError } from '../src/inputs/fault.js'
+import { parseInputs, type Inputs } from '../src/inputs/inputs.js'
 import { AssumeRoleError, type Caller } from '../src/sts/role-chain.js'
 import { OidcTokenError } from '../src/identity/oidc-token.js'
 import { StsError, type AccessDeniedDetail } from '../src/sts/sts-error.js'
@@ -33,6 +34,8 @@ function inputs(given: Readonly<Record<string, string>>): Inputs {
     defaultSessionName: 'GitHubActions-octo-org-octo-repo-1',
     environmentKey: undefined,
     otherFaults: [],
+    namesGiven: [],
+    secrets: [],
   })
 }
 
@@ -1170,7 +1173,7 @@ describe('no usable answer', () => {
 
 describe('errors of other kinds', () => {
   test('keep their message', () => {
-    const faults = new InputError(['region: got "x". Accepted: y.', 'profile: got "z". Accepted: w.'])
+    const faults = new InputError([['region: got "x". Accepted: y.'], ['profile: got "z". Accepted: w.']])
     expect(explain(faults, situation(OIDC)).message).toBe(faults.message)
     expect(explain(faults, situation(OIDC)).summary).toBe(`\`\`\`text\n${faults.message}\n\`\`\`\n`)
     expect(explain('a string', situation(OIDC)).message).toBe('a string')

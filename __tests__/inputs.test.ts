@@ -1,14 +1,11 @@
 import { describe, expect, test } from '@jest/globals'
+import openApi from '@alicloud/openapi-core'
+import stsSdk from '@alicloud/sts20150401'
 import fc from 'fast-check'
-import {
-  INPUT_NAMES,
-  InputError,
-  parseInputs,
-  SECRET_INPUTS,
-  type InputContext,
-  type InputName,
-  type Inputs,
-} from '../src/inputs/inputs.js'
+import { InputError } from '../src/inputs/fault.js'
+import { parseInputs, type InputContext, type Inputs } from '../src/inputs/inputs.js'
+import { INPUT_NAMES, SECRET_INPUTS, type InputName } from '../src/inputs/table.js'
+import { plain } from '../src/text/prose.js'
 
 type Given = Partial<Record<InputName, string>>
 
@@ -16,6 +13,8 @@ const CONTEXT: InputContext = {
   defaultSessionName: 'GitHubActions-o-r-1',
   environmentKey: undefined,
   otherFaults: [],
+  namesGiven: [],
+  secrets: [],
 }
 const ENVIRONMENT_KEY = {
   accessKeyId: 'LTAIenv',
@@ -42,7 +41,7 @@ function faultsOf(given: Given, context: Partial<InputContext> = {}): readonly s
     parse(given, context)
     return []
   } catch (failure) {
-    if (failure instanceof InputError) return failure.faults
+    if (failure instanceof InputError) return failure.faults.map(plain)
     throw failure
   }
 }
@@ -73,6 +72,7 @@ describe('absence', () => {
       maskAccountId: false,
       profile: undefined,
       cleanup: true,
+      refresh: false,
       warnings: [],
     })
     expect(parse(BY_OIDC).source).toEqual({
@@ -124,7 +124,6 @@ describe('role-to-assume', () => {
   })
 
   test.each([
-    'deploy',
     'arn:aws:iam::1:role/x',
     'acs:ram::1:user/x',
     'acs:ram:::role/x',
@@ -142,15 +141,29 @@ describe('role-to-assume', () => {
   })
 
   test('tells each wrong one of several', () => {
-    expect(faultsOf({ ...BY_KEY, 'role-to-assume': `a,${ROLE},b` })).toHaveLength(2)
+    expect(faultsOf({ ...BY_KEY, 'role-to-assume': `a/b,${ROLE},c/d` })).toHaveLength(2)
+  })
+
+  test('a name alone takes the account of oidc-provider-arn', () => {
+    const given: Given = { ...BY_OIDC, 'role-to-assume': 'deploy,acs:ram::42:role/x\na_b.c-9' }
+    expect(parse(given).roles).toEqual([ROLE, 'acs:ram::42:role/x', 'acs:ram::1234567890123456:role/a_b.c-9'])
+  })
+
+  test('a name alone without oidc-provider-arn is a fault; beside a wrong one it is none of its own', () => {
+    expect(faultsOf({ ...BY_KEY, 'role-to-assume': 'deploy' })).toEqual([
+      'role-to-assume: got "deploy", the name of a role without its account. Accepted: acs:ram::<account ID>:role/<role name>; the name alone only with oidc-provider-arn, which tells the account.',
+    ])
+    expect(faultsOf({ 'oidc-provider-arn': 'github', 'role-to-assume': 'deploy' })).toEqual([
+      expect.stringMatching(/^oidc-provider-arn: got "github"/),
+    ])
   })
 })
 
 describe('the source', () => {
   test('oidc asks for a provider and a role', () => {
     expect(faultsOf({ 'oidc-token-file': '/token' })).toEqual([
-      expect.stringMatching(/^oidc-provider-arn: nothing given\. Accepted: acs:ram::/),
       expect.stringMatching(/^role-to-assume: nothing given\. Accepted: the ARN of the role/),
+      expect.stringMatching(/^oidc-provider-arn: nothing given\. Accepted: acs:ram::/),
     ])
     expect(faultsOf({ ...BY_OIDC, 'oidc-provider-arn': 'github' })).toEqual([
       expect.stringMatching(
@@ -177,7 +190,7 @@ describe('the source', () => {
 
   test('a long-lived key needs a role; a temporary one is handed on; a temporary one needs its token', () => {
     expect(faultsOf({ ...BY_KEY, 'role-to-assume': '' })).toEqual([
-      'role-to-assume: nothing given beside a long-lived access key. Accepted: the ARN of the role to assume with that key: this step hands out temporary credentials only.',
+      'role-to-assume: nothing given with a long-lived access key. Accepted: the ARN of the role to assume with that key: this step hands out temporary credentials only.',
     ])
     expect(parse(HANDED_ON).roles).toEqual([])
     for (const role of [ROLE, '']) {
@@ -199,7 +212,7 @@ describe('the source', () => {
       expect.stringMatching(/^credential-source: the job's environment holds no key\. Accepted: /),
     ])
     expect(faultsOf({ 'credential-source': 'environment' }, { environmentKey: ENVIRONMENT_KEY })).toEqual([
-      expect.stringMatching(/^role-to-assume: nothing given beside a long-lived access key/),
+      expect.stringMatching(/^role-to-assume: nothing given with a long-lived access key/),
     ])
     expect(faultsOf(given, { environmentKey: { ...ENVIRONMENT_KEY, accessKeySecret: 'a b' } })).toEqual([
       expect.stringMatching(/^credential-source: in the environment's key white space/),
@@ -233,7 +246,7 @@ describe('the source', () => {
     const beside = parse({ ...BY_OIDC, 'role-chaining': 'True' }, context)
     expect([beside.source.kind, beside.warnings]).toEqual([
       'environment',
-      [expect.stringMatching(/oidc-provider-arn is not used/)],
+      [[expect.stringMatching(/oidc-provider-arn is not used/)]],
     ])
     expect(parse({ ...BY_OIDC, 'role-chaining': 'false' }, context).source.kind).toBe('oidc')
     expect(
@@ -264,7 +277,7 @@ describe('what only a role can use', () => {
     expect(faultsOf(source, context)).toEqual([])
     for (const [name, value] of Object.entries(WISHES)) {
       expect(faultsOf({ ...source, [name]: value }, context)).toEqual([
-        `${name}: given without role-to-assume. Accepted: ${name} only where a role is assumed; credentials that are handed on stay as they are.`,
+        `${name}: given without role-to-assume. Accepted: ${name} only if a role is assumed; credentials that are passed on stay as they are.`,
       ])
     }
     expect(faultsOf({ ...source, ...WISHES, 'role-to-assume': ROLE }, context)).toEqual([])
@@ -273,8 +286,8 @@ describe('what only a role can use', () => {
   test('OIDC knows no external ID and no source identity, unless a second role follows', () => {
     const given: Given = { ...BY_OIDC, 'role-external-id': 'id', 'source-identity': 'me' }
     expect(faultsOf(given)).toEqual([
-      expect.stringMatching(/^role-external-id: given for a role that is assumed by OIDC\./),
-      expect.stringMatching(/^source-identity: given where the only role is assumed by OIDC\./),
+      expect.stringMatching(/^role-external-id: given for a role that is assumed with an OIDC token\./),
+      expect.stringMatching(/^source-identity: given although the only role is assumed with an OIDC token\./),
     ])
     expect(parse({ ...given, 'role-to-assume': `${ROLE},${ROLE}` }).session).toMatchObject({
       externalId: 'id',
@@ -409,9 +422,50 @@ describe('the session', () => {
       return text.replace('"Sid":""', `"Sid":   "${'x'.repeat(length - text.length)}"`)
     }
     expect(policy(padded(2048))).toHaveLength(2048)
+    // A character of two bytes counts as two.
+    const umlauts = padded(2048).replace('xx', 'ä')
+    expect(policy(umlauts)).toBe(umlauts.replaceAll(' ', ''))
+    expect(faultsOf({ ...BY_KEY, 'inline-session-policy': padded(2048).replace('x', 'ä') })).toHaveLength(1)
     expect(faultsOf({ ...BY_KEY, 'inline-session-policy': padded(2049) })).toEqual([
-      'inline-session-policy: 2049 characters after white space is taken out. Accepted: at most 2048 characters.',
+      'inline-session-policy: 2049 bytes without white space. Accepted: at most 2048 bytes.',
     ])
+  })
+})
+
+describe('region', () => {
+  class SdkClient extends stsSdk.default {
+    get regions(): string[] {
+      return Object.keys(this._endpointMap)
+    }
+  }
+  const REGIONS = [
+    ...new SdkClient(new openApi.$OpenApiUtil.Config({ regionId: 'cn-hangzhou' })).regions,
+    ...['cn-hangzhou', 'cn-beijing', 'cn-wulanchabu', 'cn-heyuan', 'cn-hongkong', 'cn-hangzhou-finance'],
+    ...['cn-beijing-finance-1', 'cn-shenzhen-finance-1', 'cn-north-2-gov-1', 'us-east-1', 'us-southeast-1'],
+    ...['ap-southeast-1', 'ap-northeast-2', 'na-south-1', 'me-central-1', 'me-east-1', 'eu-west-1'],
+  ]
+
+  test.each(REGIONS)('%s is one; its zones and its names of OSS are faults that suggest it', (region) => {
+    expect(parse({ ...BY_KEY, region }).region).toBe(region)
+    const names = [`oss-${region}`, `oss-${region}-internal`, `oss-${region}.aliyuncs.com`]
+    // After a digit a zone's letter follows without a hyphen, outside mainland China.
+    const zones = [`${region}-b`, ...(/-\d+$/.test(region) ? [`${region}a`] : [])]
+    for (const text of [...names, ...zones, `oss-${region}-b`]) {
+      expect(faultsOf({ ...BY_KEY, region: text })).toEqual([
+        expect.stringMatching(
+          new RegExp(`^region: got "${text}", which is a (zone|name of OSS)\\. Accepted: .* ${region}\\.$`),
+        ),
+      ])
+    }
+  })
+
+  test.each(['oss-', 'oss-x', 'oss', 'oss-accelerate.aliyuncs.com'])('%j suggests nothing', (region) => {
+    const faults = faultsOf({ ...BY_KEY, region })
+    if (region === 'oss') expect(faults).toEqual([])
+    else
+      expect(faults).toEqual([
+        expect.stringMatching(/^region: got .* Accepted: a region ID such as cn-hangzhou\.$/),
+      ])
   })
 })
 
@@ -630,7 +684,7 @@ describe('what is handed on', () => {
       'export-for: got "terraform". Accepted: oss, packer, serverless-devs, one or several.',
     ])
     expect(faultsOf({ ...BY_KEY, 'export-for': 'oss', 'export-environment-variables': 'false' })).toEqual([
-      'export-for: got "oss" while export-environment-variables is false. Accepted: export-for only where variables are exported.',
+      'export-for: given although export-environment-variables is false. Accepted: export-for only if variables are exported.',
     ])
   })
 
@@ -652,9 +706,251 @@ describe('what is handed on', () => {
   })
 
   test('allowed-account-ids is a list of digits, and never one that allows everything by mistake', () => {
-    expect(parse({ ...BY_KEY, 'allowed-account-ids': '1,2\n 3' }).allowedAccountIds).toEqual(['1', '2', '3'])
+    const list = '1,2\n 1234567890123456'
+    expect(parse({ ...BY_KEY, 'allowed-account-ids': list }).allowedAccountIds).toEqual([
+      '1',
+      '2',
+      '1234567890123456',
+    ])
     for (const text of ['1 x', '*', '1-2', ROLE, '１', ',', ' , '])
       expect(faultsOf({ ...BY_KEY, 'allowed-account-ids': text })).toHaveLength(1)
+  })
+})
+
+describe('an account ID that the workflow has as a number', () => {
+  const ROUNDED = '1.23456789012346E+15'
+  test.each([
+    ['allowed-account-ids', ROUNDED],
+    ['allowed-account-ids', `42,2E+15`],
+    ['role-to-assume', `acs:ram::${ROUNDED}:role/deploy`],
+    ['role-to-assume', ROUNDED],
+    ['oidc-provider-arn', `acs:ram::${ROUNDED}:oidc-provider/github`],
+  ] as [InputName, string][])('%s: %j is told to be put in quotes', (name, text) => {
+    const [fault, ...others] = faultsOf({ ...BY_OIDC, [name]: text })
+    expect(fault).toMatch(new RegExp(`^${name}: got ".*E\\+15.*", .*put it in quotes`))
+    expect(others).toEqual([])
+  })
+})
+
+describe('allowed-account-ids', () => {
+  test('is held against the last role before anything is asked of STS', () => {
+    const allowed = { ...BY_KEY, 'allowed-account-ids': '42, 43' }
+    expect(faultsOf(allowed)).toEqual([
+      "allowed-account-ids: the last role of role-to-assume belongs to account 1234567890123456, which is not among 42, 43. Accepted: a list with that account's ID, or a role of an account in the list.",
+    ])
+    expect(faultsOf({ ...allowed, 'role-to-assume': `${ROLE},acs:ram::43:role/x` })).toEqual([])
+    expect(faultsOf({ ...allowed, 'role-to-assume': `acs:ram::43:role/x,${ROLE}` })).toHaveLength(1)
+    expect(faultsOf({ ...BY_OIDC, 'role-to-assume': 'deploy', 'allowed-account-ids': '42' })).toHaveLength(1)
+    // Whose session it is that is passed on, only STS knows.
+    expect(faultsOf({ ...HANDED_ON, 'allowed-account-ids': '42' })).toEqual([])
+  })
+})
+
+describe('names that are nearly an input', () => {
+  const given = (...namesGiven: string[]): readonly string[] => faultsOf(BY_KEY, { namesGiven })
+
+  test.each([
+    ['allowed-account-id', 'allowed-account-ids'],
+    ['allowed_account_ids', 'allowed-account-ids'],
+    ['allowed-accounts-ids', 'allowed-account-ids'],
+    ['allowedaccountids', 'allowed-account-ids'],
+    ['alowed-acount-ids', 'allowed-account-ids'],
+    ['allowed-accounts', 'allowed-account-ids'],
+    ['mask-aws-account-id', 'mask-account-id'],
+    ['mask-account-ids', 'mask-account-id'],
+    ['role-to-asume', 'role-to-assume'],
+    ['external-id', 'role-external-id'],
+    ['session-policy', 'inline-session-policy'],
+    ['access-key', 'access-key-id'],
+    ['acces-key-secret', 'access-key-secret'],
+    ['clean-up', 'cleanup'],
+    ['claenup', 'cleanup'],
+    ['regions', 'region'],
+    ['profiles', 'profile'],
+    ['refesh', 'refresh'],
+    ['output_credential', 'output-credentials'],
+  ])('%s is a fault that names %s', (name, meant) => {
+    expect(given(name)).toEqual([`${name}: this action has no such input. Accepted: the name ${meant}.`])
+  })
+
+  test.each([
+    'token',
+    'path',
+    'name',
+    'id',
+    'key',
+    'role',
+    'fetch-depth',
+    'node-version',
+    'aws-region',
+    'x',
+    '',
+  ])('%j is nearly nothing', (name) => {
+    expect(given(name)).toEqual([])
+  })
+
+  test('the exact names are no faults', () => {
+    expect(given(...INPUT_NAMES)).toEqual([])
+  })
+
+  test('one letter too many, wrong, missing or exchanged is found in every name', () => {
+    const slip = fc.constantFrom('insert', 'replace', 'delete', 'exchange')
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...INPUT_NAMES),
+        slip,
+        fc.nat(),
+        fc.constantFrom('q', 'x', 'z'),
+        (name, how, at, letter) => {
+          const place = at % (name.length - 1)
+          const next = { insert: place, replace: place + 1, delete: place + 1, exchange: place + 2 }[how]
+          const middle = {
+            insert: letter,
+            replace: letter,
+            delete: '',
+            exchange: `${name[place + 1] ?? ''}${name[place] ?? ''}`,
+          }[how]
+          const wrong = name.slice(0, place) + middle + name.slice(next)
+          fc.pre(!(INPUT_NAMES as readonly string[]).includes(wrong))
+          expect(given(wrong)).toHaveLength(1)
+        },
+      ),
+    )
+  })
+})
+
+describe('refresh', () => {
+  const REFRESHED: Given = { ...BY_KEY, refresh: 'true', profile: 'ci', region: 'cn-hangzhou' }
+
+  test('needs a profile, a region and a key that outlives a session', () => {
+    expect(parse(REFRESHED).refresh).toBe(true)
+    expect(parse({ ...REFRESHED, ...BY_OIDC, 'access-key-id': '', 'access-key-secret': '' }).refresh).toBe(
+      true,
+    )
+    expect(
+      faultsOf({ refresh: 'true', profile: 'ci', region: 'x-1', 'credential-source': 'ecs-ram-role' }),
+    ).toEqual([])
+    expect(parse({ ...REFRESHED, refresh: 'false' }).refresh).toBe(false)
+  })
+
+  test('all that contradicts it is told at once', () => {
+    const wrong = {
+      ...REFRESHED,
+      profile: '',
+      region: '',
+      cleanup: 'false',
+      'export-for': 'oss',
+      'security-token': 'CAIStoken',
+    }
+    expect(faultsOf(wrong).map((fault) => fault.slice(0, fault.indexOf(':')))).toEqual([
+      'region',
+      'export-for',
+      'profile',
+      'cleanup',
+      'refresh',
+    ])
+    expect(faultsOf({ ...wrong, refresh: 'false' })).toEqual([])
+  })
+
+  test('a key that is itself temporary cannot be refreshed, wherever it comes from', () => {
+    const temporary = expect.stringMatching(
+      /^refresh: true although the key to begin with is itself temporary/,
+    )
+    const environment: Given = {
+      refresh: 'true',
+      profile: 'ci',
+      region: 'x-1',
+      'credential-source': 'environment',
+    }
+    expect(faultsOf({ ...REFRESHED, 'security-token': 'CAIStoken' })).toEqual([temporary])
+    expect(faultsOf({ ...REFRESHED, 'access-key-id': 'STS.x' })).toContainEqual(temporary)
+    expect(
+      faultsOf(environment, { environmentKey: { ...ENVIRONMENT_KEY, securityToken: 'CAIStoken' } }),
+    ).toEqual([temporary])
+    expect(faultsOf({ ...environment, 'role-to-assume': ROLE }, { environmentKey: ENVIRONMENT_KEY })).toEqual(
+      [],
+    )
+  })
+})
+
+describe('a value in the wrong place', () => {
+  const JWT = `eyJhbGciOiJSUzI1NiJ9.${Buffer.from('{"sub":"Nobody"}').toString('base64url')}.c2lnbmF0dXJl`
+
+  test.each([
+    JWT,
+    `${JWT}\n`,
+    `Bearer ${JWT}`,
+    JSON.stringify({ value: JWT }),
+    '{\n  "value": "Nobody"\n}',
+    '["Nobody"]',
+    '"Nobody"',
+    'first line\nNobody',
+    `CAIS${'Nobody'.repeat(40)}`,
+    'Nobody/'.repeat(1000).slice(0, 5000),
+  ])('oidc-token-file: what is not the path of a file is not shown (%#)', (text) => {
+    const faults = faultsOf({ ...BY_OIDC, 'oidc-token-file': text })
+    expect(faults).toEqual([
+      'oidc-token-file: a token or a document instead of the path of a file (not shown, since it is secret). Accepted: the path of a file that holds an OIDC token.',
+    ])
+    // Nor does the fault of another input show it.
+    expect(faultsOf({ ...BY_OIDC, 'oidc-token-file': text, region: text }).join()).not.toMatch(/Nobody|eyJ/)
+  })
+
+  test.each(['/var/run/secrets/token', 'token', 'a b/to.ken', 'C:\\run\\token.v1.jwt', './eyes.v1.txt'])(
+    'oidc-token-file: %j is a path',
+    (path) => {
+      expect(parse({ ...BY_OIDC, 'oidc-token-file': path }).source).toMatchObject({ tokenFile: path })
+    },
+  )
+
+  test.each(SECRET_INPUTS)('%s: a JSON document is refused without being shown', (name) => {
+    for (const indent of [undefined, 2]) {
+      const text = JSON.stringify(
+        { AccessKeyId: 'NobodyId', AccessKeySecret: 'NobodySecret' },
+        undefined,
+        indent,
+      )
+      const faults = faultsOf({ ...BY_KEY, [name]: text })
+      expect(faults).toContainEqual(
+        `${name}: a JSON document (not shown, since it is secret). Accepted: the value as RAM or STS issued it.`,
+      )
+      expect(faults.join()).not.toContain('Nobody')
+      expect(faultsOf({ ...BY_KEY, [name]: text, region: 'NobodySecret' }).join()).not.toContain('Nobody')
+    }
+  })
+
+  test('what looks like a token or a key is shown in no fault, though nobody said that it is one', () => {
+    for (const text of [
+      JWT,
+      'LTAI5tNobodyMaySeeThisId',
+      'STS.NobodyMaySeeThisId',
+      `CAIS${'Nobody'.repeat(9)}`,
+    ])
+      for (const name of ['region', 'role-to-assume', 'retry-max-attempts', 'profile'] as const)
+        expect(faultsOf({ ...BY_KEY, cleanup: 'x', [name]: `${text}\n/` }).join()).not.toMatch(
+          /Nobody|c2lnbm/,
+        )
+  })
+
+  test('a secret of the environment is shown in no fault', () => {
+    const secrets = ['hunter2/hunter2', '{"AccessKeySecret":"hunter3hunter3","AccountID":"42424242"}']
+    const shown = faultsOf(
+      {
+        ...BY_KEY,
+        region: 'hunter2/hunter2',
+        'retry-max-attempts': 'hunter3hunter3',
+        'timeout-seconds': 'env+secret',
+      },
+      { secrets, environmentKey: ENVIRONMENT_KEY },
+    )
+    expect(shown).toHaveLength(3)
+    expect(shown.join()).not.toMatch(/hunter|env\+secret/)
+  })
+
+  test('a secret of a few characters hides nothing', () => {
+    expect(faultsOf({ ...BY_KEY, 'access-key-secret': 'e', region: 'Hesse' })).toEqual([
+      expect.stringMatching(/^region: got "Hesse"/),
+    ])
   })
 })
 
@@ -682,14 +978,27 @@ describe('faults', () => {
       cleanup: 'x',
       'role-chaining': 'x',
     }
-    const faults = faultsOf(wrong, { otherFaults: ['HTTPS_PROXY: wrong'] })
+    const faults = faultsOf(wrong, { otherFaults: [['HTTPS_PROXY: wrong']] })
     expect(faults.map((fault) => fault.slice(0, fault.indexOf(':'))).sort()).toEqual(
       [...Object.keys(wrong), 'HTTPS_PROXY'].sort(),
     )
-    expect(new InputError(faults).message).toBe(
+    const proses = faults.map((fault) => [fault])
+    expect(new InputError(proses).message).toBe(
       `${faults.length} inputs need a change:\n- ${faults.join('\n- ')}`,
     )
-    expect(new InputError(faults.slice(0, 1)).message).toBe(faults[0])
+    expect(new InputError(proses.slice(0, 1)).message).toBe(faults[0])
+  })
+
+  test('are as many as fit in an error that GitHub does not cut, and say how many more there are', () => {
+    const faults = Array.from({ length: 100 }, (_, index) => [`input-${index}: ${'x'.repeat(100)}`])
+    const { message } = new InputError(faults)
+    expect(message.length).toBeLessThan(4096)
+    const shown = message.match(/input-/g)?.length ?? 0
+    expect(message).toMatch(new RegExp(`^100 inputs need a change:\n[^]*\n- and ${100 - shown} more$`))
+  })
+
+  test('of a list are a handful, however long the list is', () => {
+    expect(faultsOf({ ...BY_KEY, 'allowed-account-ids': 'x '.repeat(60_000) })).toHaveLength(5)
   })
 
   test('are short and on one line, whatever was given', () => {

@@ -282,16 +282,33 @@ describe.each(NODES)('on %s', (node) => {
     expect(main.errors).toEqual([
       [
         '6 inputs need a change:',
-        '- role-to-assume: got "deploy". Accepted: acs:ram::<account ID>:role/<role name>, one or several.',
+        '- role-to-assume: got "deploy", the name of a role without its account. Accepted: acs:ram::<account ID>:role/<role name>; the name alone only with oidc-provider-arn, which tells the account.',
         '- access-key-secret: white space or a character outside ASCII within the value (not shown, since it is secret). Accepted: the value as RAM or STS issued it.',
         '- role-duration-seconds: got "12h". Accepted: a whole number of seconds from 900 to 43200.',
         '- region: nothing given. Accepted: a region ID such as cn-hangzhou: the aliyun CLI refuses a profile without a region.',
-        '- cleanup: got "yes". Accepted: true or false.',
         '- sts-endpoint: got "http://sts.aliyuncs.com". Accepted: a host such as sts.cn-hangzhou.aliyuncs.com, or its https URL without path, query and user; http only for a loopback address.',
+        '- cleanup: got "yes". Accepted: true or false.',
       ].join('\n'),
     ])
     expect(world.standIn.requests).toEqual([])
     expect([main.env.size, main.outputs.size, main.state.size]).toEqual([0, 0, 0])
+  })
+
+  test('a misspelt input is a fault: it would fail open', async () => {
+    newJob()
+    const main = await job.main(world.byKey, { 'INPUT_ALLOWED-ACCOUNT-ID': '42', 'INPUT_FETCH-DEPTH': '1' })
+    expect(main.exitCode).toBe(1)
+    expect(main.errors).toEqual([
+      'allowed-account-id: this action has no such input. Accepted: the name allowed-account-ids.',
+    ])
+    expect(world.standIn.requests).toEqual([])
+  })
+
+  test("the name of a role takes the provider's account", async () => {
+    newJob()
+    const main = await job.main({ ...world.byOidc, 'role-to-assume': OIDC_ROLE.split('/')[1] ?? '' })
+    expect(main.exitCode).toBe(0)
+    expect(world.standIn.assumptions).toMatchObject([{ roleArn: OIDC_ROLE }])
   })
 
   test.each([

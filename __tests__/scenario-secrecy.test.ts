@@ -106,6 +106,50 @@ describe.each(NODES)('on %s', (node) => {
     expect(main.errors[0]).toContain('role-to-assume')
   })
 
+  test('JSON in the place of a secret: its values are masked, and no brace of the log', async () => {
+    const job = startJob({ node })
+    const document = { Credentials: { AccessKeyId: 'STS.pastedKeyId', AccessKeySecret: 'pastedSecret' } }
+    for (const indent of [undefined, 2]) {
+      const main = await job.main({
+        ...world.byKey,
+        'access-key-secret': JSON.stringify(document, undefined, indent),
+      })
+      expect(main.exitCode).toBe(1)
+      expect(main.errors).toEqual([expect.stringMatching(/^access-key-secret: a JSON document \(not shown/)])
+      expect(main.masks).toEqual(expect.arrayContaining(['STS.pastedKeyId', 'pastedSecret']))
+      for (const mask of main.masks) expect(mask).toMatch(/^[^{}\r\n]{4,}$/)
+      expect(world.standIn.requests).toEqual([])
+    }
+  })
+
+  test('a secret of several lines is masked line by line', async () => {
+    const job = startJob({ node })
+    const main = await job.main({ ...world.byKey, 'access-key-secret': 'first line\n  second line\n}\n' })
+    expect(main.masks).toEqual(expect.arrayContaining(['first line', 'second line']))
+    for (const mask of main.masks) expect(mask).toMatch(/^[^{}\r\n]{4,}$/)
+    expect(main.errors).toEqual([expect.stringMatching(/^access-key-secret: white space/)])
+  })
+
+  test('a token in the place of a path is masked and not shown', async () => {
+    const job = startJob({ node })
+    const token = `eyJhbGciOiJSUzI1NiJ9.${'x'.repeat(80)}.c2lnbmF0dXJl`
+    const main = await job.main({ ...world.byOidc, 'oidc-token-file': token, region: token })
+    expect(main.masks).toContain(token)
+    expect(main.stdout.replaceAll(/^::add-mask::.*$/gm, '')).not.toContain(token.slice(0, 20))
+    expect(main.errors).toEqual([expect.stringMatching(/oidc-token-file: a token or a document instead/)])
+  })
+
+  test("no fault shows a secret of the job's environment", async () => {
+    const env = { ALICLOUD_SECRET_KEY: 'secret/of/an/earlier/step', GITHUB_TOKEN: 'ghs_secretOfTheRun' }
+    const job = startJob({ node, env })
+    const main = await job.main({
+      ...world.byKey,
+      region: env.ALICLOUD_SECRET_KEY,
+      cleanup: env.GITHUB_TOKEN,
+    })
+    expect(main.errors).toEqual([expect.stringMatching(/region: got "\*\*\*".*\n- cleanup: got "\*\*\*"/s)])
+  })
+
   test('with mask-account-id no failure shows the account before its mask', async () => {
     const job = startJob({ node })
     for (const inputs of [

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { holdsCredential, variablesFor } from '../src/handover/variables.js'
-import { EXPORT_TARGETS } from '../src/inputs/inputs.js'
+import { EXPORT_TARGETS } from '../src/inputs/table.js'
 
 const SESSION = {
   key: { accessKeyId: 'STS.id', accessKeySecret: 'sec"ret', securityToken: 'CAIS+/=' },

@@ -6,7 +6,7 @@ import { handOver, type ProfileTarget } from './handover/hand-over.js'
 import { identityConflicts } from './handover/identity-conflicts.js'
 import { successReport } from './handover/report.js'
 import { firstIdentity, type FirstIdentity } from './identity/first-identity.js'
-import { parseInputs, SECRET_INPUTS, type Inputs } from './inputs/inputs.js'
+import { parseInputs, secretsOf, type Inputs } from './inputs/inputs.js'
 import { defaultSessionName } from './inputs/role-session-name.js'
 import { retryPolicy } from './net/retry.js'
 import { checkProfile } from './profile/install.js'
@@ -79,7 +79,7 @@ export async function run(runner: Runner, job: JobEnvironment): Promise<void> {
 
 /** First of all: whatever fails or is printed later, no secret of the inputs is in it. */
 function maskOnEntry(runner: Runner, job: JobEnvironment): void {
-  for (const name of SECRET_INPUTS) runner.mask(runner.input(name) ?? '')
+  for (const secret of secretsOf(runner.input)) runner.mask(secret)
   for (const password of job.proxyPasswords) runner.mask(password)
   runner.mask(job.issuer.requestToken ?? '')
   // Before the inputs are judged: a fault shows what was given.
@@ -95,7 +95,9 @@ function readInputs(runner: Runner, job: JobEnvironment): Inputs {
   const inputs = parseInputs(runner.input, {
     defaultSessionName: defaultSessionName(job.run),
     environmentKey: job.environmentKey,
-    otherFaults: [...(needsHome && typeof job.configFile !== 'string' ? [job.configFile.message] : [])],
+    otherFaults: needsHome && typeof job.configFile !== 'string' ? [say`${job.configFile.message}`] : [],
+    namesGiven: job.inputNames,
+    secrets: job.secrets,
   })
   if (inputs.source.kind === 'environment')
     for (const part of Object.values(inputs.source.key) as (string | undefined)[]) runner.mask(part ?? '')

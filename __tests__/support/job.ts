@@ -5,7 +5,7 @@
  */
 import { existsSync, readdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import type { InputName } from '../../src/inputs/inputs.js'
+import type { InputName } from '../../src/inputs/table.js'
 import { readAction } from '../../stand-in/runner/action-manifest.js'
 import { startRunnerJob, type StepRun } from '../../stand-in/runner/runner-job.js'
 import { drawn, MAX_MESSAGE } from '../../stand-in/runner/step-log.js'

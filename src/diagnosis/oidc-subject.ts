@@ -1,7 +1,7 @@
 /** What a refused OIDC token says about itself, and why a trust policy may not have known it. */
 import { decodeJwt } from 'jose/jwt/decode'
 import { parseArn } from '../sts/arn.js'
-import { DEFAULTS } from '../inputs/inputs.js'
+import { INPUTS } from '../inputs/table.js'
 import { say, type Prose } from '../text/prose.js'
 
 /** The claims that may be shown: they name the run, and open nothing. */
@@ -156,9 +156,9 @@ export function likelyMismatches(claims: SafeClaims, providerArn: string, roleAr
       ? say`Upper and lower case count: the repository is ${repository}, in just these letters.`
       : say`Upper and lower case count, in every part.`,
   )
-  if (!audiences.includes(DEFAULTS.audience)) {
+  if (!audiences.includes(INPUTS.audience.default)) {
     reasons.push(
-      say`The audience is not ${DEFAULTS.audience}, which most trust policies ask for in \`oidc:aud\`.`,
+      say`The audience is not ${INPUTS.audience.default}, which most trust policies ask for in \`oidc:aud\`.`,
     )
   }
   if (/^https:\/\/token\.actions\.githubusercontent\.com\/./.test(issuer)) {

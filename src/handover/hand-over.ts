@@ -38,8 +38,7 @@ export async function handOver(
     ? variablesFor(session, inputs.region, inputs.exportFor)
     : new Map<string, string>()
   const exported = exportedVariables(variables, job.variables)
-  for (const [name, { before }] of Object.entries(exported))
-    if (holdsCredential(name)) maskPrevious(runner, before)
+  for (const [name, { before }] of Object.entries(exported)) if (holdsCredential(name)) runner.mask(before)
   runner.saveState({
     cleanup,
     variables: cleanup ? exported : {},
@@ -77,23 +76,4 @@ function exportedVariables(
   return Object.fromEntries(
     changed.map(([name, value]) => [name, { before: env[name] ?? '', exported: hashOf(value) }]),
   )
-}
-
-/**
- * A variable of an earlier identity. Serverless Devs' holds JSON: its values are the secrets, and a mask
- * of `{` would hide half the log.
- */
-function maskPrevious(runner: Runner, value: string): void {
-  let parts: unknown
-  try {
-    parts = JSON.parse(value)
-  } catch {
-    parts = undefined
-  }
-  if (typeof parts !== 'object' || parts === null) {
-    runner.mask(value)
-    return
-  }
-  for (const [name, part] of Object.entries(parts))
-    if (name !== 'AccountID' && typeof part === 'string') runner.mask(part)
 }

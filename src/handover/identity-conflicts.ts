@@ -2,8 +2,8 @@
  * One job, one identity: what on this machine would make a program use another one than this step's. Each finding names the program and the
  * cure. What each program reads, and in which order, was read in its source (aliyun CLI 3.4, Terraform provider 1.289, the SDKs).
  */
-import type { ExportTarget } from '../inputs/inputs.js'
 import type { Inputs } from '../inputs/inputs.js'
+import type { ExportTarget } from '../inputs/table.js'
 import { readCurrentProfile, type CurrentProfile } from '../profile/config-file.js'
 import type { JobEnvironment } from '../runner/job-environment.js'
 

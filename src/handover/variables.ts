@@ -1,5 +1,5 @@
 /** The variables that later steps find in their environment: one table. */
-import type { ExportTarget } from '../inputs/inputs.js'
+import type { ExportTarget } from '../inputs/table.js'
 import type { Session } from '../sts/role-chain.js'
 
 /** What the variables' values are made of. */

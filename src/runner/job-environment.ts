@@ -23,7 +23,17 @@ export interface JobEnvironment {
   readonly onlyHardenedMetadata: boolean
   /** To be masked. */
   readonly proxyPasswords: readonly string[]
+  /** The names of all inputs that the runner passes on, in lower case, known or not. */
+  readonly inputNames: readonly string[]
+  /** What the variables hold that no message may show. */
+  readonly secrets: readonly string[]
 }
+
+/** Variables that hold a secret, by their names; not those that say where one is. */
+const SECRET_NAME = /KEY|SECRET|TOKEN|PASSWORD|CREDENTIAL/i
+const PLACE_NAME = /(FILE|PATH|URL|URI)$/i
+
+const INPUT_PREFIX = /^INPUT_/i
 
 export function readJobEnvironment(
   variables: Readonly<Record<string, string | undefined>>,
@@ -40,5 +50,15 @@ export function readJobEnvironment(
     environmentKey: environmentKey(variables),
     onlyHardenedMetadata: variables.ALIBABA_CLOUD_IMDSV1_DISABLED?.toLowerCase() === 'true',
     proxyPasswords: proxyPasswords(variables),
+    inputNames: Object.keys(variables)
+      .filter((name) => INPUT_PREFIX.test(name))
+      .map((name) => name.replace(INPUT_PREFIX, '').toLowerCase()),
+    secrets: [...proxyPasswords(variables), ...secretsIn(variables)],
   }
+}
+
+function secretsIn(variables: JobEnvironment['variables']): string[] {
+  return Object.entries(variables).flatMap(([name, value]) =>
+    SECRET_NAME.test(name) && !PLACE_NAME.test(name) && !INPUT_PREFIX.test(name) && value ? [value] : [],
+  )
 }

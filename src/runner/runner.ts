@@ -1,10 +1,11 @@
 /** GitHub's runner as this step sees it: masks, log, file commands, state, summary. The only module beside the entries that knows @actions/core. */
 import * as core from '@actions/core'
 import { textOf } from '../errors/action-error.js'
-import type { InputName } from '../inputs/inputs.js'
+import type { InputName } from '../inputs/table.js'
 import { parseState, stateText, type StepState } from '../handover/state.js'
 import { appendFileCommands, requireFileCommands } from './file-commands.js'
-import { withoutSecrets } from '../secrecy/redact.js'
+import { hiddenTexts, masksOf } from '../secrecy/masks.js'
+import { createRedactor } from '../secrecy/redact.js'
 import type { Markdown } from '../text/document.js'
 import { plain, say, type Prose } from '../text/prose.js'
 
@@ -12,7 +13,10 @@ const STATE = 'state'
 
 export interface Runner {
   readonly input: (name: InputName) => string | undefined
-  /** Masks a value in the job's log from now on, and keeps it out of everything that this object prints, with or without masks. */
+  /**
+   * Masks a value in the job's log from now on, and keeps it out of everything that this object prints,
+   * with or without masks.
+   */
   readonly mask: (secret: string) => void
   readonly info: (line: Prose) => void
   readonly warning: (text: Prose) => void
@@ -37,14 +41,21 @@ export interface Runner {
 }
 
 export function createRunner(env: Readonly<Record<string, string | undefined>>): Runner {
-  const secrets = new Set<string>()
-  const clean = (text: Prose): string => withoutSecrets(plain(text), secrets)
+  const masks = new Set<string>()
+  const redactor = createRedactor()
+  // Each value before it is cut and spelled out, then the whole, since a secret may stand across parts.
+  const clean = (text: Prose): string =>
+    redactor.redact(
+      plain(text.map((part) => (typeof part === 'string' ? part : { value: redactor.redact(part.value) }))),
+    )
   return {
     input: (name) => core.getInput(name) || undefined,
     mask: (secret) => {
-      if (secret.trim() === '' || secrets.has(secret)) return
-      secrets.add(secret)
-      core.setSecret(secret)
+      for (const text of hiddenTexts(secret)) redactor.add(text)
+      for (const mask of masksOf(secret).filter((each) => !masks.has(each))) {
+        masks.add(mask)
+        core.setSecret(mask)
+      }
     },
     info: (line) => {
       core.info(clean(line))
@@ -66,7 +77,7 @@ export function createRunner(env: Readonly<Record<string, string | undefined>>):
     },
     summary: async (markdown) => {
       try {
-        await core.summary.addRaw(withoutSecrets(markdown, secrets), true).write()
+        await core.summary.addRaw(redactor.redact(markdown), true).write()
       } catch (failure) {
         core.debug(clean(say`The job summary could not be written: ${textOf(failure)}`))
       }

@@ -1,0 +1,83 @@
+/** The shapes that inputs share. A parser gets a text that is trimmed and not empty. */
+import type { Prose } from '../text/prose.js'
+import type { Refusal } from './fault.js'
+
+export type Parsed<T> = { readonly value: T } | { readonly refusals: readonly Refusal[] }
+export type Parser<T> = (text: string) => Parsed<T>
+
+export function accepted<T>(value: T): Parsed<T> {
+  return { value }
+}
+
+export function refused(refusal: Refusal): Parsed<never> {
+  return { refusals: [refusal] }
+}
+
+export const anyText: Parser<string> = accepted
+
+/** A boolean of YAML 1.2's core schema. */
+export const yamlBoolean: Parser<boolean> = (text) => {
+  if (/^(true|True|TRUE)$/.test(text)) return accepted(true)
+  if (/^(false|False|FALSE)$/.test(text)) return accepted(false)
+  return refused({ got: text, accepted: ['true or false'] })
+}
+
+export function wholeNumber(least: number, most: number, unit: string): Parser<number> {
+  return (text) => {
+    const number = /^\d{1,9}$/.test(text) ? Number(text) : NaN
+    return number >= least && number <= most
+      ? accepted(number)
+      : refused({ got: text, accepted: [`a whole number of ${unit} from ${least} to ${most}`] })
+  }
+}
+
+export function matching(rule: RegExp, acceptable: string): Parser<string> {
+  return (text) => (rule.test(text) ? accepted(text) : refused({ got: text, accepted: [acceptable] }))
+}
+
+/** A list of one of these words or several. The result has them in the order in which they are named here. */
+export function oneOrSeveral<T extends string>(words: readonly T[]): Parser<readonly T[]> {
+  const items = listOf(matching(new RegExp(`^(${words.join('|')})$`), `${words.join(', ')}, one or several`))
+  return (text) => {
+    const parsed = items(text)
+    return 'value' in parsed ? accepted(words.filter((word) => parsed.value.includes(word))) : parsed
+  }
+}
+
+export function oneOf<T extends string>(words: readonly T[]): Parser<T> {
+  return (text) => {
+    const found = words.find((word) => word === text)
+    return found === undefined ? refused({ got: text, accepted: [words.join(', ')] }) : accepted(found)
+  }
+}
+
+/** Wrong items of one list that are told: who has more has made one mistake many times. */
+const MOST_REFUSALS = 5
+
+/**
+ * Items between white space and commas. A text that holds none, such as two empty variables joined by
+ * a comma, is not an omitted input and is refused.
+ */
+export function listOf<T>(item: Parser<T>): Parser<readonly T[]> {
+  return (text) => {
+    const parts = text.split(/[\s,]+/).filter((part) => part !== '')
+    const parsed = (parts.length === 0 ? [text] : parts).map((part) => item(part))
+    const refusals = parsed.flatMap((each) => ('refusals' in each ? each.refusals : []))
+    return refusals.length > 0
+      ? { refusals: refusals.slice(0, MOST_REFUSALS) }
+      : accepted(parsed.flatMap((each) => ('value' in each ? [each.value] : [])))
+  }
+}
+
+/**
+ * GitHub's runner makes a double of an unquoted whole number and writes it with 15 digits: a 16-digit
+ * account ID arrives as 1.23456789012346E+15.
+ */
+const ROUNDED = /\dE\+\d{2}(?!\d)/
+
+/** The parser of a text with an account ID in it, which tells a rounded one from other mistakes. */
+export function withAccountId<T>(parser: Parser<T>): Parser<T> {
+  const accountId: Prose = ['the account ID as text, such as "1234567890123456"']
+  const because: Prose = ['with an account ID that GitHub has rounded as a number: put it in quotes']
+  return (text) => (ROUNDED.test(text) ? refused({ got: text, because, accepted: accountId }) : parser(text))
+}
