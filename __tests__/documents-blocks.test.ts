@@ -8,7 +8,8 @@ import { join } from 'node:path'
 import { createServer } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { parse } from 'yaml'
-import { parseInputs, type InputName } from '../src/inputs/inputs.js'
+import { parseInputs } from '../src/inputs/inputs.js'
+import type { InputName } from '../src/inputs/table.js'
 import { createCertificates, type Certificates } from '../stand-in/certificates.js'
 import {
   evaluateIdentity,
@@ -74,7 +75,13 @@ describe('the workflows', () => {
           return written.includes('${{') ? (examples[name] ?? '/example') : written
         }
         expect(() =>
-          parseInputs(value, { defaultSessionName: 'example', environmentKey: held, otherFaults: [] }),
+          parseInputs(value, {
+            defaultSessionName: 'example',
+            environmentKey: held,
+            otherFaults: [],
+            namesGiven: [],
+            secrets: [],
+          }),
         ).not.toThrow()
       }
       const asksGithub = own.some(

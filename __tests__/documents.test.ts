@@ -6,14 +6,14 @@ import { parse } from 'yaml'
 import { withDenial } from '../scripts/readme-denial.js'
 import { withTables } from '../scripts/readme-tables.js'
 import { variablesFor } from '../src/handover/variables.js'
+import { parseInputs } from '../src/inputs/inputs.js'
 import {
   DEFAULT_DURATION_SECONDS,
   DEFAULTS,
   EXPORT_TARGETS,
   INPUT_NAMES,
-  parseInputs,
   type InputName,
-} from '../src/inputs/inputs.js'
+} from '../src/inputs/table.js'
 import type { AccessKey } from '../src/identity/credentials.js'
 import { environmentKey } from '../src/identity/environment.js'
 import {
@@ -234,6 +234,8 @@ describe('the matrix of inputs and sources', () => {
         defaultSessionName: 'example',
         environmentKey: held,
         otherFaults: [],
+        namesGiven: [],
+        secrets: [],
       })
       return true
     } catch {
