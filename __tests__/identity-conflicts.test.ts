@@ -1,6 +1,12 @@
 import { describe, expect, test } from '@jest/globals'
 import type { CurrentProfile } from '../src/profile/config-file.js'
-import { findIdentityConflicts, type HandedOn } from '../src/handover/identity-conflicts.js'
+import * as conflicts from '../src/handover/identity-conflicts.js'
+import type { HandedOn } from '../src/handover/identity-conflicts.js'
+import { plain } from '../src/text/prose.js'
+
+/** As the log shows them. */
+const findIdentityConflicts = (...facts: Parameters<typeof conflicts.findIdentityConflicts>): string[] =>
+  conflicts.findIdentityConflicts(...facts).map(plain)
 
 const VARIABLES: HandedOn = { variables: true, targets: [], profile: undefined, region: 'cn-hangzhou' }
 const PROFILE: HandedOn = { variables: false, targets: [], profile: 'ci', region: 'cn-hangzhou' }
@@ -259,4 +265,60 @@ test('several rivals are told one by one, and none shows what a variable holds',
   const found = findIdentityConflicts(env, VARIABLES, { ...STALE, accessKeyId: 'hidden' })
   expect(found).toHaveLength(6)
   expect(found.join('\n')).not.toContain('hidden')
+})
+
+describe('ALIBABA_CLOUD_IGNORE_PROFILE=TRUE', () => {
+  test('makes the CLI use cn-hangzhou whatever the region is', () => {
+    const env = { ALIBABA_CLOUD_IGNORE_PROFILE: 'TRUE' }
+    for (const handedOn of [VARIABLES, BOTH]) {
+      expect(findIdentityConflicts(env, { ...handedOn, region: 'eu-central-1' }, undefined)).toEqual([
+        expect.stringMatching(
+          /the aliyun CLI use the region cn-hangzhou instead of eu-central-1\. Give the CLI --region/,
+        ),
+      ])
+      expect(findIdentityConflicts(env, { ...handedOn, region: undefined }, undefined)).toEqual([])
+      expect(findIdentityConflicts(env, handedOn, undefined)).toEqual([])
+    }
+  })
+})
+
+test("the Python CLI's credentials: the aliyun CLI migrates them and then prefers them", () => {
+  const file = '/home/runner/.aliyuncli/credentials'
+  expect(findIdentityConflicts({}, VARIABLES, undefined, file)).toEqual([
+    expect.stringMatching(/^\/home\/runner\/\.aliyuncli\/credentials holds a key .*the aliyun CLI copies it/),
+  ])
+  expect(findIdentityConflicts({}, BOTH, undefined, file)).toEqual([])
+  expect(findIdentityConflicts({ ALIBABA_CLOUD_IGNORE_PROFILE: 'TRUE' }, VARIABLES, undefined, file)).toEqual(
+    [],
+  )
+})
+
+test('the three variables of OIDC are told beside exported variables too', () => {
+  const env = {
+    ALIBABA_CLOUD_ROLE_ARN: 'r',
+    ALIBABA_CLOUD_OIDC_PROVIDER_ARN: 'p',
+    ALIBABA_CLOUD_OIDC_TOKEN_FILE: '/f',
+  }
+  expect(findIdentityConflicts(env, VARIABLES, undefined)).toEqual([
+    expect.stringMatching(/^ALIBABA_CLOUD_ROLE_ARN names a role: Terraform/),
+    expect.stringMatching(
+      /^ALIBABA_CLOUD_ROLE_ARN, .*_TOKEN_FILE: SDKs and tools .*Remove them from this job\.$/,
+    ),
+  ])
+})
+
+test('a variable that holds the very key that is passed on is no conflict', () => {
+  const key = { accessKeyId: 'STS.x', accessKeySecret: 'secret', securityToken: 'CAISx' }
+  const env = { ALICLOUD_ACCESS_KEY: 'STS.x', SECURITY_TOKEN: 'CAISx', OSS_SESSION_TOKEN: 'CAISx' }
+  for (const handedOn of EVERY_WAY)
+    expect(findIdentityConflicts(env, { ...handedOn, key }, undefined)).toEqual([])
+  expect(
+    findIdentityConflicts({ ...env, SECURITY_TOKEN: 'CAISother' }, { ...VARIABLES, key }, undefined),
+  ).toEqual([expect.stringMatching(/^SECURITY_TOKEN holds the token of an earlier identity/)])
+})
+
+test('what somebody else wrote reaches the log on one visible line', () => {
+  const env = { ALIBABA_CLOUD_PROFILE: 'x\n::stop-commands::y', ALIBABA_CLOUD_IGNORE_PROFILE: '' }
+  for (const handedOn of EVERY_WAY)
+    for (const text of findIdentityConflicts(env, handedOn, undefined)) expect(text).not.toContain('\n')
 })

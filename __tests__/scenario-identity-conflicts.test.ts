@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { NODES, startJob, type Job, type StepInputs } from './support/job.js'
-import { startWorld, type World } from './support/world.js'
+import { DEPLOY_ROLE, startWorld, type World } from './support/world.js'
 
 let world: World
 let job: Job
@@ -27,6 +27,12 @@ const STALE = {
   region_id: 'cn-hangzhou',
 }
 
+const FROM_ENVIRONMENT: StepInputs = {
+  'credential-source': 'environment',
+  'access-key-id': '',
+  'access-key-secret': '',
+  'role-to-assume': '',
+}
 const PROFILE: StepInputs = { profile: 'ci' }
 const OUTPUTS_ALONE: StepInputs = { 'export-environment-variables': 'false', 'output-credentials': 'true' }
 
@@ -104,6 +110,33 @@ describe.each(NODES)('on %s', (node) => {
       expect(warnings).toEqual([expect.stringMatching(warning)])
     },
   )
+
+  test("the Python CLI's credentials are told, and not beside a config.json", async () => {
+    job = startJob({ standIn: world.standIn, node })
+    const folder = join(job.home, '.aliyuncli')
+    mkdirSync(folder)
+    writeFileSync(join(folder, 'credentials'), '[default]\naliyun_access_key_secret = usersOwnSecret\n')
+    const { warnings } = await job.main(world.byKey)
+    expect(warnings).toEqual([
+      expect.stringMatching(/\.aliyuncli.credentials holds a key of the earlier CLI/),
+    ])
+    expect((await job.main({ ...world.byKey, ...PROFILE })).warnings).toEqual([])
+  })
+
+  test('a key of the environment that is passed on as it is conflicts with nothing', async () => {
+    const { accessKeyId, accessKeySecret, securityToken } = world.standIn.issueSession({
+      roleArn: DEPLOY_ROLE,
+      roleSessionName: 'earlier',
+    })
+    const env = {
+      ACCESS_KEY_ID: accessKeyId,
+      ACCESS_KEY_SECRET: accessKeySecret,
+      SECURITY_TOKEN: securityToken,
+    }
+    job = startJob({ standIn: world.standIn, node, env })
+    const main = await job.main({ ...world.byKey, ...FROM_ENVIRONMENT })
+    expect([main.exitCode, main.warnings]).toEqual([0, []])
+  })
 
   test("the cures work: this step's own profile, its variables, ALIBABA_CLOUD_IGNORE_PROFILE=TRUE", async () => {
     expect(await warningsOf(PROFILE, {}, profileFile(STALE))).toEqual([])

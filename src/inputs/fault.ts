@@ -25,7 +25,7 @@ export function faultText({ input, got, because = [], accepted }: InputFault, re
   const problem = parts
     .filter((part) => part.length > 0)
     .flatMap((part, index) => (index === 0 ? part : [', ', ...part]))
-  return say`${[input]}: ${redacted(problem, redactor)}. Accepted: ${accepted}.`
+  return say`${input}: ${redacted(problem, redactor)}. Accepted: ${accepted}.`
 }
 
 /** Redacted before it is cut: a part of a secret would not be recognised any more. */
