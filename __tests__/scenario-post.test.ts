@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
+import { hashOf } from '../src/handover/state.js'
 import { NODES, type Job, type JobOptions } from './support/job.js'
 import { posixOnly } from './support/platform.js'
 import { useJobs, useWorld } from './support/set-up.js'
@@ -110,6 +111,29 @@ describe.each(NODES)('on %s', (node) => {
     })
   })
 
+  test('restores no name that main cannot export, whatever the state says', async () => {
+    newJob({ env: { ALICLOUD_REGION: 'cn-hangzhou' } })
+    await job.main({ ...world.byKey, 'role-to-assume': 'x' })
+    const exported = hashOf('cn-hangzhou')
+    const variables = Object.fromEntries(
+      ['PATH', 'BASH_ENV', 'NODE_OPTIONS', 'LD_PRELOAD', 'alicloud_region', 'ALICLOUD_REGION'].map((name) => [
+        name,
+        { before: 'x', exported: name === 'ALICLOUD_REGION' ? exported : hashOf('') },
+      ]),
+    )
+    const [post] = await job.posts({ STATE_state: JSON.stringify({ version: 2, cleanup: true, variables }) })
+    expect([...(post?.env ?? [])]).toEqual([['ALICLOUD_REGION', 'x']])
+  })
+
+  test('leaves alone a variable that a later step has changed', async () => {
+    newJob()
+    await job.main(world.byKey)
+    const [post] = await job.posts({ ALICLOUD_REGION: 'eu-central-1', ALIBABA_CLOUD_REGION: '' })
+    expect(post?.env.has('ALICLOUD_REGION')).toBe(false)
+    expect(post?.env.size).toBe(11)
+    expect(post?.log).toMatch(/Left alone, because a later step changed them: ALICLOUD_REGION\./)
+  })
+
   test('post trusts only what main recorded, though HOME and the inputs have changed since', async () => {
     newJob()
     await job.main({ ...world.byKey, profile: 'ci' })
@@ -130,6 +154,28 @@ describe.each(NODES)('on %s', (node) => {
   })
 
   const withFullDevice = posixOnly('Windows has no device that is always full')
+  for (const [cleanup, files] of [
+    ['true', []],
+    ['false', []],
+    ['true', ['config.json']],
+    ['false', ['config.json']],
+  ] as const) {
+    withFullDevice(
+      `cleanup: ${cleanup}, outputs that cannot be written: nothing is left half-done (${files.length} files before)`,
+      async () => {
+        newJob()
+        if (files.length > 0) writeUsersFile()
+        const main = await job.main(
+          { ...world.byKey, profile: 'ci', cleanup },
+          { GITHUB_OUTPUT: '/dev/full' },
+        )
+        expect([main.exitCode, main.env.size]).toEqual([1, 0])
+        expect(folder()).toEqual(files)
+        if (files.length > 0) expect(readFileSync(job.configFile, 'utf8')).toBe(USERS_FILE)
+      },
+    )
+  }
+
   withFullDevice(
     'a main that cannot write its outputs exports no variable, and post changes none',
     async () => {

@@ -1,4 +1,5 @@
 /** Everything has been checked; now it is written, all of it or nothing. */
+import { textOf } from '../errors/action-error.js'
 import type { Inputs } from '../inputs/inputs.js'
 import { installProfile } from '../profile/install.js'
 import { uninstallProfile } from '../profile/uninstall.js'
@@ -47,23 +48,37 @@ export async function handOver(
         ? { path: profile.path, name: profile.name, id: profile.id }
         : undefined,
   })
-  if (profile !== undefined && inputs.region !== undefined) {
+  const write = async (target: ProfileTarget, restored: boolean): Promise<readonly string[]> => {
     const { warnings } = await installProfile({
-      path: profile.path,
-      id: profile.id,
-      profile: { name: profile.name, credentials: session.key, regionId: inputs.region },
-      setCurrent: profile.setCurrent,
-      cleanup,
+      path: target.path,
+      id: target.id,
+      profile: { name: target.name, credentials: session.key, regionId: inputs.region ?? '' },
+      setCurrent: target.setCurrent,
+      cleanup: restored,
       expiration: session.expiration === undefined ? undefined : new Date(session.expiration),
       now: new Date(),
     })
-    for (const warning of warnings) runner.warning(say`${warning}`)
+    return warnings
   }
+  // Until the exports have succeeded the profile can be taken back, even if it is to stay.
+  if (profile !== undefined) for (const warning of await write(profile, true)) runner.warning(say`${warning}`)
   try {
     runner.exportAll(variables, outputsFor(inputs, session))
   } catch (failure) {
     if (profile !== undefined) await uninstallProfile({ path: profile.path, id: profile.id, now: new Date() })
     throw failure
+  }
+  if (profile !== undefined && !cleanup) await keep(runner, () => write(profile, false))
+}
+
+/** The step has succeeded by now: what cannot be kept for good is kept until the session has expired. */
+async function keep(runner: Runner, write: () => Promise<unknown>): Promise<void> {
+  try {
+    await write()
+  } catch (failure) {
+    runner.warning(
+      say`The next step on this home that runs after the credentials have expired will remove the profile, although cleanup is false: ${textOf(failure)}`,
+    )
   }
 }
 

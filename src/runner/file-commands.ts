@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { accessSync, appendFileSync, constants, statSync, truncateSync } from 'node:fs'
 import { EOL } from 'node:os'
 import { ActionError } from '../errors/action-error.js'
-import { say } from '../text/prose.js'
+import { say, type Prose } from '../text/prose.js'
 
 /** A file command cannot be written. */
 export class FileCommandError extends ActionError {
@@ -20,15 +20,34 @@ const FILE_COMMANDS = ['GITHUB_ENV', 'GITHUB_OUTPUT', 'GITHUB_STATE'] as const
 /** @throws FileCommandError if one of the files is not there or cannot be written */
 export function requireFileCommands(env: Readonly<Record<string, string | undefined>>): void {
   for (const name of FILE_COMMANDS) {
+    const path = env[name] ?? ''
     try {
-      accessSync(env[name] ?? '', constants.W_OK)
+      accessSync(path, constants.W_OK)
     } catch (cause) {
-      throw new FileCommandError(
-        say`${name} names no file that can be written. This step must be run by a GitHub Actions runner, or by one that speaks its protocol.`,
-        { cause },
-      )
+      throw isForbidden(cause)
+        ? forbidden(say`${name} (${path})`, cause)
+        : new FileCommandError(
+            say`${name} names no file that can be written. This step must be run by a GitHub Actions runner, or by one that speaks its protocol.`,
+            { cause },
+          )
     }
   }
+}
+
+function isForbidden(cause: unknown): boolean {
+  return ['EACCES', 'EPERM', 'EROFS'].includes(codeOf(cause))
+}
+
+function codeOf(cause: unknown): string {
+  return cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown cause'
+}
+
+/** Most of all in a container whose image has a user of its own: the files belong to the runner's. */
+function forbidden(file: Prose, cause: unknown): FileCommandError {
+  return new FileCommandError(
+    say`${file} cannot be written by the user of this process (${codeOf(cause)}). In a container job, run the container as root or as the runner's own user: "options: --user root" under "container", or --user with the ID of that user.`,
+    { cause },
+  )
 }
 
 /**
@@ -58,8 +77,8 @@ export function appendFileCommands(
     } catch {
       // The first failure is the one to report.
     }
-    const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown cause'
-    throw new FileCommandError(say`${path} cannot be written (${reason})`, { cause })
+    if (isForbidden(cause)) throw forbidden(say`${path}`, cause)
+    throw new FileCommandError(say`${path} cannot be written (${codeOf(cause)})`, { cause })
   }
   return takeBack
 }
