@@ -1,5 +1,4 @@
 /** A failure of the step becomes its one error, in the log and in the job's summary. */
-import { readFile } from 'node:fs/promises'
 import { textOf } from '../errors/action-error.js'
 import type { Inputs } from '../inputs/inputs.js'
 import { onceWithin } from '../net/retry.js'
@@ -48,7 +47,7 @@ async function explanationOf(failure: unknown, context: FailureContext): Promise
   const { explain, wantsCaller } = await import('./explain.js')
   const { run, inputs, sts, oidcToken } = context
   const caller = wantsCaller(failure) ? await identifyCaller(failure, sts) : undefined
-  return explain(failure, { inputs, run, event: await eventOf(run.eventPath), oidcToken, caller })
+  return explain(failure, { inputs, run, event: run.event(), oidcToken, caller })
 }
 
 /** Whose key was refused; undefined if STS does not say either. */
@@ -57,14 +56,6 @@ async function identifyCaller(failure: unknown, sts: StsClient): Promise<CallerI
   if (caller === undefined) return undefined
   try {
     return await sts.getCallerIdentity(caller.key, onceWithin(EXPLANATION_SECONDS))
-  } catch {
-    return undefined
-  }
-}
-
-async function eventOf(path: string | undefined): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(path ?? '', 'utf8'))
   } catch {
     return undefined
   }

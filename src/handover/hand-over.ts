@@ -22,8 +22,8 @@ export interface ProfileTarget {
 
 /**
  * Saves what post needs, writes the profile, then exports all variables in one write and sets all
- * outputs in one. A step that is killed at any instant, even while it waits for the profile's lock, has
- * exported all or nothing.
+ * outputs in one. A step that is killed at any instant, even while it waits for the profile's lock,
+ * has exported all or nothing.
  *
  * @throws ProfileError, FileCommandError; nothing is exported then
  */
@@ -71,7 +71,10 @@ export async function handOver(
   if (profile !== undefined && !cleanup) await keep(runner, () => write(profile, false))
 }
 
-/** The step has succeeded by now: what cannot be kept for good is kept until the session has expired. */
+/**
+ * The step has succeeded by now: what cannot be kept for good is kept until the session has
+ * expired.
+ */
 async function keep(runner: Runner, write: () => Promise<unknown>): Promise<void> {
   try {
     await write()
@@ -82,7 +85,10 @@ async function keep(runner: Runner, write: () => Promise<unknown>): Promise<void
   }
 }
 
-/** A variable that holds this very value already (a key of the environment, passed on) is not ours to restore. */
+/**
+ * A variable that holds this very value already (a key of the environment, passed on) is not ours
+ * to restore.
+ */
 function exportedVariables(
   variables: ReadonlyMap<string, string>,
   env: Readonly<Record<string, string | undefined>>,

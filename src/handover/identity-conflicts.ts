@@ -1,7 +1,8 @@
 /**
  * One job, one identity: what on this machine would make a program use another identity than this
  * step's. One table of rules; what each program reads, and in which order, was read in its source
- * (aliyun CLI 3.4, Terraform provider 1.289, the SDKs) and measured (consumers/identity-conflicts.test.ts).
+ * (aliyun CLI 3.4, Terraform provider 1.289, the SDKs) and measured
+ * (consumers/identity-conflicts.test.ts).
  */
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -20,13 +21,18 @@ export interface HandedOn {
   readonly targets: readonly ExportTarget[]
   readonly profile: string | undefined
   readonly region: string | undefined
-  /** A temporary key that is passed on as it is: a variable that holds it already is no conflict. */
+  /**
+   * A temporary key that is passed on as it is: a variable that holds it already is no conflict.
+   */
   readonly key?: AccessKey | undefined
 }
 
 type Variables = Readonly<Record<string, string | undefined>>
 
-/** @returns what main warns of: identities that would win over this step's, or that nothing is passed on */
+/**
+ * @returns what main warns of: identities that would win over this step's, or that nothing is
+ * passed on
+ */
 export async function identityConflicts(inputs: Inputs, job: JobEnvironment): Promise<Prose[]> {
   const { exportVariables, profile, outputCredentials, refresh, source, roles } = inputs
   if (!exportVariables && profile === undefined && !outputCredentials) {
@@ -61,7 +67,10 @@ export async function identityConflicts(inputs: Inputs, job: JobEnvironment): Pr
   }
 }
 
-/** The credentials of the CLI written in Python, if the aliyun CLI would migrate them; undefined if not. */
+/**
+ * The credentials of the CLI written in Python, if the aliyun CLI would migrate them; undefined if
+ * not.
+ */
 function filesOfPythonCli(configFile: string): string | undefined {
   const credentials = join(dirname(dirname(configFile)), '.aliyuncli', 'credentials')
   return !existsSync(configFile) && existsSync(credentials) ? credentials : undefined
@@ -186,7 +195,9 @@ const ROLE_RULES: readonly Rule[] = [
   },
 ]
 
-/** What is preferred to a profile, or leads away from it, if this step exports no key of its own. */
+/**
+ * What is preferred to a profile, or leads away from it, if this step exports no key of its own.
+ */
 const PROFILE_RULES: readonly Rule[] = [
   {
     applies: ({ holders }) => holders(KEY_VARIABLES).length > 0,
@@ -252,7 +263,8 @@ const TOOL_RULES: readonly Rule[] = [
 
 /**
  * @param pythonCli the Python CLI's credentials, if the aliyun CLI would migrate them
- * @returns one or two sentences for each rule that applies; none if all programs end with this step's identity
+ * @returns one or two sentences for each rule that applies; none if all programs end with this
+ * step's identity
  */
 export function findIdentityConflicts(
   env: Variables,

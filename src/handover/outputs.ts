@@ -19,7 +19,8 @@ export function outputsFor(inputs: Inputs, session: Session): [name: string, val
       ['access-key-id', accessKeyId],
       ['access-key-secret', accessKeySecret],
       ['security-token', securityToken],
-      // The names of aliyun/configure-aliyun-credentials-action, for workflows that come from there.
+      // The names of aliyun/configure-aliyun-credentials-action, for workflows that come from
+      // there.
       ['aliyun-access-key-id', accessKeyId],
       ['aliyun-access-key-secret', accessKeySecret],
       ['aliyun-security-token', securityToken],

@@ -1,4 +1,7 @@
-/** What main leaves for post, and all that post goes by. Written before the effects that it describes. */
+/**
+ * What main leaves for post, and all that post goes by. Written before the effects that it
+ * describes.
+ */
 import { createHash } from 'node:crypto'
 import { jsonObject } from '../net/json.js'
 

@@ -69,7 +69,9 @@ const VARIABLES: readonly Variable[] = [
 
 const BY_NAME: ReadonlyMap<string, Variable> = new Map(VARIABLES.map((variable) => [variable.name, variable]))
 
-/** Whether main can export a variable of this name: post restores no other, whatever its state says. */
+/**
+ * Whether main can export a variable of this name: post restores no other, whatever its state says.
+ */
 export function isExportable(name: string): boolean {
   return BY_NAME.has(name)
 }

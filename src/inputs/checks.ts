@@ -26,7 +26,10 @@ interface Check {
 
 const NOTHING_GIVEN: Prose = ['nothing given']
 
-/** Inputs that ask something of a role's session; a key that is passed on as it is has no such session. */
+/**
+ * Inputs that ask something of a role's session; a key that is passed on as it is has no such
+ * session.
+ */
 const ROLE_ONLY = [
   'role-duration-seconds',
   'role-session-expiration',
@@ -156,7 +159,10 @@ export function crossChecks(inputs: CheckedInputs): InputFault[] {
   ]
 }
 
-/** The ARNs of the roles to assume, in order. The name of a role alone takes the account of oidc-provider-arn. */
+/**
+ * The ARNs of the roles to assume, in order. The name of a role alone takes the account of
+ * oidc-provider-arn.
+ */
 export function roleArns({ values }: Pick<CheckedInputs, 'values'>): readonly string[] {
   const account = parseArn(values['oidc-provider-arn'] ?? '')?.accountId
   return (values['role-to-assume'] ?? []).map((role) =>

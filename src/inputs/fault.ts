@@ -5,14 +5,14 @@ import type { Redactor } from '../secrecy/redact.js'
 import { say, type Prose } from '../text/prose.js'
 
 /** Why a text is refused. */
-export interface Refusal {
+export interface Problem {
   /** The text, if it may be shown. */
   readonly got?: string
   readonly because?: Prose
   readonly accepted: Prose
 }
 
-export interface InputFault extends Refusal {
+export interface InputFault extends Problem {
   readonly input: string
 }
 

@@ -1,4 +1,7 @@
-/** The step's inputs: what a workflow wrote, checked whole, as data. Pure; all faults are found in one pass. */
+/**
+ * The step's inputs: what a workflow wrote, checked whole, as data. Pure; all faults are found in
+ * one pass.
+ */
 import { chooseSource, type CredentialSource } from '../identity/choose.js'
 import type { AccessKey } from '../identity/credentials.js'
 import { hiddenTexts } from '../secrecy/masks.js'
@@ -57,7 +60,10 @@ export interface Inputs {
   readonly maskAccountId: boolean
   readonly profile: { readonly name: string; readonly setCurrent: boolean } | undefined
   readonly cleanup: boolean
-  /** Whether the credentials are kept fresh until the job ends. If so there are a profile and a region. */
+  /**
+   * Whether the credentials are kept fresh until the job ends. If so there are a profile and a
+   * region.
+   */
   readonly refresh: boolean
   /** What the user should know though nothing is wrong. */
   readonly warnings: readonly Prose[]
@@ -68,9 +74,15 @@ export interface InputContext {
   readonly defaultSessionName: string
   /** The key in the job's variables, for `credential-source: environment`. */
   readonly environmentKey: AccessKey | undefined
-  /** Faults of the surroundings (proxy variables, a missing home) to be told together with the inputs'. */
+  /**
+   * Faults of the surroundings (proxy variables, a missing home) to be told together with the
+   * inputs'.
+   */
   readonly otherFaults: readonly Prose[]
-  /** Names of all inputs that the runner passes on, in lower case, whether or not this action has them. */
+  /**
+   * Names of all inputs that the runner passes on, in lower case, whether or not this action has
+   * them.
+   */
   readonly namesGiven: readonly string[]
   /** Secrets of the environment: no fault may show them. */
   readonly secrets: readonly string[]
@@ -80,7 +92,8 @@ type Raw = (name: InputName) => string | undefined
 
 /**
  * @param raw an input as the runner gives it; blank means omitted
- * @throws InputError with every fault, each naming its input, what was given (never a secret) and what is accepted
+ * @throws InputError with every fault, each naming its input, what was given (never a secret) and
+ * what is accepted
  */
 export function parseInputs(raw: Raw, context: InputContext): Inputs {
   const given = givenInputs(raw)
@@ -135,7 +148,10 @@ export function parseInputs(raw: Raw, context: InputContext): Inputs {
   }
 }
 
-/** What is secret among the inputs, in an input that should hold none too. To be masked before anything is printed. */
+/**
+ * What is secret among the inputs, in an input that should hold none too. To be masked before
+ * anything is printed.
+ */
 export function secretsOf(raw: Raw): string[] {
   const inPlaceOfPath = raw('oidc-token-file')?.trim() ?? ''
   return [
@@ -144,7 +160,10 @@ export function secretsOf(raw: Raw): string[] {
   ].filter((secret) => secret !== '')
 }
 
-/** Trimmed, since pasted keys carry newlines; without blank ones, and without old names if the new one is there. */
+/**
+ * Trimmed, since pasted keys carry newlines; without blank ones, and without old names if the new
+ * one is there.
+ */
 function givenInputs(raw: Raw): ReadonlyMap<InputName, string> {
   const texts = new Map<InputName, string>()
   for (const name of INPUT_NAMES) {
@@ -166,8 +185,8 @@ function parseEach(given: ReadonlyMap<InputName, string>): { values: InputValues
     const row: InputRow = INPUTS[name]
     const texts = [given.get(name), row.default].filter((text) => text !== undefined)
     for (const parsed of texts.map(row.parse)) {
-      if ('refusals' in parsed)
-        faults.push(...parsed.refusals.map((refusal) => ({ input: name, ...refusal })))
+      if ('problems' in parsed)
+        faults.push(...parsed.problems.map((problem) => ({ input: name, ...problem })))
       else values[name] ??= parsed.value
     }
   }

@@ -23,7 +23,9 @@ export function nearMisses(given: readonly string[], known: readonly string[]): 
   })
 }
 
-/** The same letters without separators and plurals; a few other letters; or one word more or less. */
+/**
+ * The same letters without separators and plurals; a few other letters; or one word more or less.
+ */
 function isNear(name: string, known: string): boolean {
   const [words, knownWords] = [wordsOf(name), wordsOf(known)]
   const [letters, knownLetters] = [words.join(''), knownWords.join('')]
@@ -48,7 +50,10 @@ function differInOneWord(some: readonly string[], others: readonly string[]): bo
   )
 }
 
-/** How many letters are missing, too many, wrong or exchanged with the next (optimal string alignment). */
+/**
+ * How many letters are missing, too many, wrong or exchanged with the next (optimal string
+ * alignment).
+ */
 function distance(a: string, b: string): number {
   const rows = [Array.from({ length: b.length + 1 }, (_, column) => column)]
   for (let row = 1; row <= a.length; row++) {

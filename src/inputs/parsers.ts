@@ -1,16 +1,16 @@
 /** The shapes that inputs share. A parser gets a text that is trimmed and not empty. */
 import type { Prose } from '../text/prose.js'
-import type { Refusal } from './fault.js'
+import type { Problem } from './fault.js'
 
-export type Parsed<T> = { readonly value: T } | { readonly refusals: readonly Refusal[] }
+export type Parsed<T> = { readonly value: T } | { readonly problems: readonly Problem[] }
 export type Parser<T> = (text: string) => Parsed<T>
 
 export function accepted<T>(value: T): Parsed<T> {
   return { value }
 }
 
-export function refused(refusal: Refusal): Parsed<never> {
-  return { refusals: [refusal] }
+export function refused(problem: Problem): Parsed<never> {
+  return { problems: [problem] }
 }
 
 export const anyText: Parser<string> = accepted
@@ -35,7 +35,10 @@ export function matching(rule: RegExp, acceptable: string): Parser<string> {
   return (text) => (rule.test(text) ? accepted(text) : refused({ got: text, accepted: [acceptable] }))
 }
 
-/** A list of one of these words or several. The result has them in the order in which they are named here. */
+/**
+ * A list of one of these words or several. The result has them in the order in which they are named
+ * here.
+ */
 export function oneOrSeveral<T extends string>(words: readonly T[]): Parser<readonly T[]> {
   const items = listOf(matching(new RegExp(`^(${words.join('|')})$`), `${words.join(', ')}, one or several`))
   return (text) => {
@@ -52,26 +55,26 @@ export function oneOf<T extends string>(words: readonly T[]): Parser<T> {
 }
 
 /** Wrong items of one list that are told: who has more has made one mistake many times. */
-const MOST_REFUSALS = 5
+const MOST_PROBLEMS = 5
 
 /**
- * Items between white space and commas. A text that holds none, such as two empty variables joined by
- * a comma, is not an omitted input and is refused.
+ * Items between white space and commas. A text that holds none, such as two empty variables joined
+ * by a comma, is not an omitted input and is refused.
  */
 export function listOf<T>(item: Parser<T>): Parser<readonly T[]> {
   return (text) => {
     const parts = text.split(/[\s,]+/).filter((part) => part !== '')
     const parsed = (parts.length === 0 ? [text] : parts).map((part) => item(part))
-    const refusals = parsed.flatMap((each) => ('refusals' in each ? each.refusals : []))
-    return refusals.length > 0
-      ? { refusals: refusals.slice(0, MOST_REFUSALS) }
+    const problems = parsed.flatMap((each) => ('problems' in each ? each.problems : []))
+    return problems.length > 0
+      ? { problems: problems.slice(0, MOST_PROBLEMS) }
       : accepted(parsed.flatMap((each) => ('value' in each ? [each.value] : [])))
   }
 }
 
 /**
- * GitHub's runner makes a double of an unquoted whole number and writes it with 15 digits: a 16-digit
- * account ID arrives as 1.23456789012346E+15.
+ * GitHub's runner makes a double of an unquoted whole number and writes it with 15 digits: a
+ * 16-digit account ID arrives as 1.23456789012346E+15.
  */
 const ROUNDED = /\dE\+\d{2}(?!\d)/
 

@@ -5,10 +5,14 @@ import { accepted, refused, type Parser } from './parsers.js'
 /** A label of a host name: the STS endpoint is made of it. */
 const LABEL = /^(?=.{1,63}$)[a-z0-9]+(-[a-z0-9]+)*$/
 
-/** OSS puts this before a region's ID in its endpoints: oss-cn-hangzhou, oss-cn-hangzhou-internal. */
+/**
+ * OSS puts this before a region's ID in its endpoints: oss-cn-hangzhou, oss-cn-hangzhou-internal.
+ */
 const OSS_NAME = /^oss-([a-z]+-[a-z0-9-]+?)(-internal)?(\.aliyuncs\.com)?$/
 
-/** A zone is its region and a letter: cn-hangzhou-b in mainland China, ap-southeast-1a elsewhere. */
+/**
+ * A zone is its region and a letter: cn-hangzhou-b in mainland China, ap-southeast-1a elsewhere.
+ */
 const ZONE = /^([a-z]+(?:-[a-z0-9]+)*-\d+)[a-z]$|^([a-z]+(?:-[a-z0-9]+)+)-[a-z]$/
 
 export const region: Parser<string> = (text) => {

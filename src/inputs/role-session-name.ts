@@ -11,8 +11,8 @@ export interface RunName {
 }
 
 /**
- * Every character outside STS's rule for RoleSessionName (`[A-Za-z0-9.@_-]`, 2 to 64) becomes a hyphen;
- * cut at 64.
+ * Every character outside STS's rule for RoleSessionName (`[A-Za-z0-9.@_-]`, 2 to 64) becomes a
+ * hyphen; cut at 64.
  */
 export function sanitisedSessionName(name: string): string {
   return sanitised(name).slice(0, MAX_LENGTH)
@@ -30,8 +30,8 @@ export const roleSessionName: Parser<string> = (text) => {
 }
 
 /**
- * `GitHubActions-<owner>-<repo>-<run id>`, without the parts that the run does not know. If that is too
- * long the middle is cut: the run ID leads from an audit log's line back to the run.
+ * `GitHubActions-<owner>-<repo>-<run id>`, without the parts that the run does not know. If that is
+ * too long the middle is cut: the run ID leads from an audit log's line back to the run.
  */
 export function defaultSessionName({ owner, repo, runId }: RunName): string {
   const given = (parts: (string | undefined)[]): string =>

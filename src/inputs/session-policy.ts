@@ -22,7 +22,8 @@ export function sessionPolicy(text: string): Parsed<string> {
   if (typeof policy !== 'object' || policy === null || Array.isArray(policy)) return not([])
   if (!('Version' in policy) || policy.Version !== '1') return not(['whose Version is not "1"'])
   if (!('Statement' in policy)) return not(['without a Statement'])
-  // Not JSON.stringify(policy): RAM must read what was written, long numbers and repeated names too.
+  // Not JSON.stringify(policy): RAM must read what was written, long numbers and repeated names
+  // too.
   const minified = text.replace(/("(?:[^"\\]|\\.)*")|\s+/g, '$1')
   const bytes = Buffer.byteLength(minified)
   return bytes <= MAX_BYTES

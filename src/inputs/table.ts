@@ -1,6 +1,6 @@
 /**
- * The inputs: one table. action.yml has the same names in the same order, with the same defaults, and
- * says what each means.
+ * The inputs: one table. action.yml has the same names in the same order, with the same defaults,
+ * and says what each means.
  */
 import { CREDENTIAL_SOURCES } from '../identity/choose.js'
 import { OIDC_PROVIDER_ARN, ROLE_ARN } from '../sts/arn.js'
@@ -24,7 +24,9 @@ import { stsEndpoint } from './sts-endpoint.js'
 export const EXPORT_TARGETS = ['oss', 'packer', 'serverless-devs'] as const
 export type ExportTarget = (typeof EXPORT_TARGETS)[number]
 
-/** Seconds. In the description only: the manifest's default could not be told from an omitted input. */
+/**
+ * Seconds. In the description only: the manifest's default could not be told from an omitted input.
+ */
 export const DEFAULT_DURATION_SECONDS = 3600
 
 const durationSeconds = wholeNumber(900, 43200, 'seconds')

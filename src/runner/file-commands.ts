@@ -1,6 +1,6 @@
 /**
- * The runner's file commands (GITHUB_ENV, GITHUB_OUTPUT). Written here and not by @actions/core, which
- * appends one value at a time: a step that is killed has exported all of its values or none.
+ * The runner's file commands (GITHUB_ENV, GITHUB_OUTPUT). Written here and not by @actions/core,
+ * which appends one value at a time: a step that is killed has exported all of its values or none.
  */
 import { randomUUID } from 'node:crypto'
 import { accessSync, appendFileSync, constants, statSync, truncateSync } from 'node:fs'
@@ -14,7 +14,10 @@ export class FileCommandError extends ActionError {
   readonly code = 'file-command'
 }
 
-/** What core writes into files if the runner names them, and prints to the log otherwise: secrets, in the end. */
+/**
+ * What core writes into files if the runner names them, and prints to the log otherwise: secrets,
+ * in the end.
+ */
 const FILE_COMMANDS = ['GITHUB_ENV', 'GITHUB_OUTPUT', 'GITHUB_STATE'] as const
 
 /** @throws FileCommandError if one of the files is not there or cannot be written */
@@ -42,7 +45,9 @@ function codeOf(cause: unknown): string {
   return cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown cause'
 }
 
-/** Most of all in a container whose image has a user of its own: the files belong to the runner's. */
+/**
+ * Most of all in a container whose image has a user of its own: the files belong to the runner's.
+ */
 function forbidden(file: Prose, cause: unknown): FileCommandError {
   return new FileCommandError(
     say`${file} cannot be written by the user of this process (${codeOf(cause)}). In a container job, run the container as root or as the runner's own user: "options: --user root" under "container", or --user with the ID of that user.`,

@@ -1,31 +1,70 @@
-/** What the CI says about this run, in its environment. */
+/** What the CI says about this run: the toolkit's context, read without its side effects. */
+import { statSync } from 'node:fs'
+// The package's entry loads the whole of octokit with it, and the package exports no other way to
+// this file.
+import { Context } from '../../node_modules/@actions/github/lib/context.js'
+
 export interface RunContext {
   readonly owner: string | undefined
   readonly repo: string | undefined
   readonly runId: string | undefined
   /** `push`, `pull_request`, ... */
   readonly eventName: string | undefined
-  readonly eventPath: string | undefined
   readonly ref: string | undefined
   readonly actor: string | undefined
   /** `https://github.com`, or another host that runs workflows. */
   readonly serverUrl: string | undefined
-  /** True where act runs the workflow, Gitea's or Forgejo's runner too. */
+  /** True if act runs the workflow, or Gitea's or Forgejo's runner. */
   readonly notGithub: boolean
+  /** Reads the event that triggered the run; undefined if there is none that can be read. */
+  readonly event: () => unknown
 }
 
-export function readRunContext(env: Readonly<Record<string, string | undefined>>): RunContext {
-  const value = (name: string): string | undefined => env[name] || undefined
-  const [owner, repo] = value('GITHUB_REPOSITORY')?.split('/') ?? []
+type Variables = Readonly<Record<string, string | undefined>>
+
+export function readRunContext(variables: Variables): RunContext {
+  const value = (name: string): string | undefined => variables[name] || undefined
+  const [context, repository] = withEnvironment({ ...variables, GITHUB_EVENT_PATH: undefined }, () => {
+    const read = new Context()
+    return [read, value('GITHUB_REPOSITORY') === undefined ? undefined : read.repo] as const
+  })
   return {
-    owner: owner || value('GITHUB_REPOSITORY_OWNER'),
-    repo: repo || undefined,
-    runId: value('GITHUB_RUN_ID'),
-    eventName: value('GITHUB_EVENT_NAME'),
-    eventPath: value('GITHUB_EVENT_PATH'),
-    ref: value('GITHUB_REF'),
-    actor: value('GITHUB_ACTOR'),
-    serverUrl: value('GITHUB_SERVER_URL'),
+    owner: repository?.owner || value('GITHUB_REPOSITORY_OWNER'),
+    repo: repository?.repo || undefined,
+    runId: Number.isNaN(context.runId) ? undefined : String(context.runId),
+    eventName: context.eventName || undefined,
+    ref: context.ref || undefined,
+    actor: context.actor || undefined,
+    serverUrl: context.serverUrl || undefined,
     notGithub: ['ACT', 'GITEA_ACTIONS', 'FORGEJO_ACTIONS'].some((name) => value(name) !== undefined),
+    event: () => readEvent(variables),
+  }
+}
+
+/** GitHub's own limit for an event is 25 MB. */
+const LARGEST_EVENT = 32 * 1024 * 1024
+
+/**
+ * Read only if the step fails: an event may have megabytes. The context would print a line if there
+ * is no file.
+ */
+function readEvent(variables: Variables): unknown {
+  try {
+    const file = statSync(variables.GITHUB_EVENT_PATH ?? '')
+    if (!file.isFile() || file.size > LARGEST_EVENT) return undefined
+    return withEnvironment(variables, () => new Context().payload)
+  } catch {
+    return undefined
+  }
+}
+
+/** The context knows no other place than `process.env`, and this step reads that once only. */
+function withEnvironment<T>(variables: Variables, read: () => T): T {
+  const { env } = process
+  process.env = { ...variables }
+  try {
+    return read()
+  } finally {
+    process.env = env
   }
 }

@@ -1,4 +1,7 @@
-/** GitHub's runner as this step sees it: masks, log, file commands, state, summary. The only module beside the entries that knows @actions/core. */
+/**
+ * GitHub's runner as this step sees it: masks, log, file commands, state, summary. The only module
+ * beside the entries that knows @actions/core.
+ */
 import * as core from '@actions/core'
 import { textOf } from '../errors/action-error.js'
 import type { InputName } from '../inputs/table.js'
@@ -14,8 +17,8 @@ const STATE = 'state'
 export interface Runner {
   readonly input: (name: InputName) => string | undefined
   /**
-   * Masks a value in the job's log from now on, and keeps it out of everything that this object prints,
-   * with or without masks.
+   * Masks a value in the job's log from now on, and keeps it out of everything that this object
+   * prints, with or without masks.
    */
   readonly mask: (secret: string) => void
   readonly info: (line: Prose) => void
@@ -43,7 +46,8 @@ export interface Runner {
 export function createRunner(env: Readonly<Record<string, string | undefined>>): Runner {
   const masks = new Set<string>()
   const redactor = createRedactor()
-  // Each value before it is cut and spelled out, then the whole, since a secret may stand across parts.
+  // Each value before it is cut and spelled out, then the whole, since a secret may stand across
+  // parts.
   const clean = (text: Prose): string =>
     redactor.redact(
       plain(text.map((part) => (typeof part === 'string' ? part : { value: redactor.redact(part.value) }))),

@@ -11,9 +11,9 @@ const NUMBER = /^\d*$/
 
 /**
  * The masks of a secret, each of one line and of four characters or more. A JSON document is masked
- * value by value: a mask of the whole does not match its indented form in a log, and the runner would
- * mask each of its lines, so that every brace of the log became ***. Any other text is masked line by
- * line.
+ * value by value: a mask of the whole does not match its indented form in a log, and the runner
+ * would mask each of its lines, so that every brace of the log became ***. Any other text is masked
+ * line by line.
  */
 export function masksOf(secret: string): string[] {
   const pieces = valuesOfJson(secret)?.filter((value) => !NUMBER.test(value)) ?? [secret]
@@ -27,7 +27,10 @@ export function hiddenTexts(secret: string): string[] {
   return masks.length === 0 ? [] : [...new Set([secret, ...masks])]
 }
 
-/** Whether the text is a JSON document, as a key file or a service's answer is, and not a single value. */
+/**
+ * Whether the text is a JSON document, as a key file or a service's answer is, and not a single
+ * value.
+ */
 export function isJsonDocument(text: string): boolean {
   return valuesOfJson(text) !== undefined
 }

@@ -4,7 +4,9 @@ import { UNSEEN } from '../text/prose.js'
 const REDACTED = '***'
 
 export interface Redactor {
-  /** Hides this secret from now on, in every form in which a server or a library may quote it back. */
+  /**
+   * Hides this secret from now on, in every form in which a server or a library may quote it back.
+   */
   readonly add: (secret: string) => void
   /** The text without the secrets. */
   readonly redact: (text: string) => string
@@ -63,17 +65,24 @@ function without(text: string, forms: readonly string[]): string {
   return [...parts, text.slice(kept)].join('')
 }
 
-/** indexOf compares up to so many characters at each place; longer forms are searched without starting over. */
+/**
+ * indexOf compares up to so many characters at each place; longer forms are searched without
+ * starting over.
+ */
 const LONG = 256
 
-/** All places of the form in the text, those that overlap too. Time is linear in the text and the form. */
+/**
+ * All places of the form in the text, those that overlap too. Time is linear in the text and the
+ * form.
+ */
 function* placesOf(form: string, text: string): Iterable<number> {
   if (form.length <= LONG) {
     for (let at = text.indexOf(form); at !== -1; at = text.indexOf(form, at + 1)) yield at
     return
   }
   if (form.length > text.length) return
-  // Knuth, Morris and Pratt: for each part of the form the longest end of it that the form begins with.
+  // Knuth, Morris and Pratt: for each part of the form the longest end of it that the form begins
+  // with.
   const borders = new Int32Array(form.length)
   let matched = 0
   for (let at = 1; at < form.length; at++) {
@@ -97,8 +106,8 @@ export function withoutSecrets(text: string, secrets: Iterable<string | undefine
 }
 
 /**
- * As it is, percent-encoded once or twice (STS quotes the string that it signed), in base64, as a JSON
- * string, and as a log spells out what cannot be seen.
+ * As it is, percent-encoded once or twice (STS quotes the string that it signed), in base64, as a
+ * JSON string, and as a log spells out what cannot be seen.
  */
 function formsOf(secret: string): string[] {
   const encoded = strictlyEncoded(secret)

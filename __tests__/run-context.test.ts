@@ -1,0 +1,85 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
+import { readRunContext } from '../src/runner/run-context.js'
+
+let folder: string
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'run-context-'))
+})
+afterEach(() => {
+  jest.restoreAllMocks()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const GITHUB = {
+  GITHUB_REPOSITORY: 'octo-org/octo-repo',
+  GITHUB_REPOSITORY_OWNER: 'octo-org',
+  GITHUB_RUN_ID: '1234567890123',
+  GITHUB_EVENT_NAME: 'push',
+  GITHUB_REF: 'refs/heads/main',
+  GITHUB_ACTOR: 'octocat',
+  GITHUB_SERVER_URL: 'https://ghes.example.com',
+}
+
+test('what GitHub says', () => {
+  expect(readRunContext(GITHUB)).toMatchObject({
+    owner: 'octo-org',
+    repo: 'octo-repo',
+    runId: '1234567890123',
+    eventName: 'push',
+    ref: 'refs/heads/main',
+    actor: 'octocat',
+    serverUrl: 'https://ghes.example.com',
+    notGithub: false,
+  })
+})
+
+test('what is unknown is undefined, and the variables of this process are not asked', () => {
+  const { env } = process
+  process.env.GITHUB_REPOSITORY = 'other/other'
+  try {
+    for (const variables of [{}, { GITHUB_REPOSITORY: '', GITHUB_RUN_ID: 'x', GITHUB_REF: '' }]) {
+      const { owner, repo, runId, eventName, ref, actor } = readRunContext(variables)
+      expect([owner, repo, runId, eventName, ref, actor]).toEqual(Array(6).fill(undefined))
+    }
+    expect(readRunContext({ GITHUB_REPOSITORY_OWNER: 'octo-org' }).owner).toBe('octo-org')
+    expect(readRunContext({ GITHUB_REPOSITORY: 'octo-org' })).toMatchObject({
+      owner: 'octo-org',
+      repo: undefined,
+    })
+    expect(process.env).toBe(env)
+  } finally {
+    delete process.env.GITHUB_REPOSITORY
+  }
+})
+
+test.each(['ACT', 'GITEA_ACTIONS', 'FORGEJO_ACTIONS'])('%s is not GitHub', (name) => {
+  expect(readRunContext({ ...GITHUB, [name]: 'true' }).notGithub).toBe(true)
+})
+
+describe('the event', () => {
+  const eventIn = (path: string): unknown => readRunContext({ ...GITHUB, GITHUB_EVENT_PATH: path }).event()
+
+  test('is what the file holds', () => {
+    const path = join(folder, 'event.json')
+    writeFileSync(path, '{"pull_request":{"number":7}}')
+    expect(eventIn(path)).toEqual({ pull_request: { number: 7 } })
+  })
+
+  test.each(['no file', 'no JSON', 'a folder', 'a pipe', 'a file without end'])(
+    '%s: there is none, nothing waits and nothing is printed',
+    (kind) => {
+      const write = jest.spyOn(process.stdout, 'write')
+      const path =
+        kind === 'a folder' ? folder : kind === 'a file without end' ? '/dev/zero' : join(folder, 'event')
+      if (kind === 'no JSON') writeFileSync(path, '{')
+      if (kind === 'a pipe') execFileSync('mkfifo', [path])
+      expect(eventIn(path)).toBeUndefined()
+      expect(write).not.toHaveBeenCalled()
+    },
+  )
+})
