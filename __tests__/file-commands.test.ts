@@ -1,22 +1,21 @@
 import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { EOL, tmpdir } from 'node:os'
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { EOL } from 'node:os'
 import { join, resolve } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { beforeEach, describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { appendFileCommands, FileCommandError } from '../src/runner/file-commands.js'
+import { posixOnly } from './support/platform.js'
+import { useFolder } from './support/set-up.js'
 
-let folder: string
+const folder = useFolder()
 let file: string
 
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'file-commands-'))
-  chmodSync(folder, 0o755)
-  file = join(folder, 'set_env')
+  // Another user must be able to look into it.
+  chmodSync(folder(), 0o755)
+  file = join(folder(), 'set_env')
   writeFileSync(file, '')
-})
-afterEach(() => {
-  rmSync(folder, { recursive: true, force: true })
 })
 
 /** As the runner reads the heredoc form: the value ends before the line that is the delimiter. */
@@ -69,12 +68,18 @@ describe('appendFileCommands', () => {
   })
 
   test('a file that cannot be written is an error', () => {
-    for (const path of [undefined, '', folder, join(folder, 'absent', 'file'), '/dev/full'])
+    for (const path of [undefined, '', folder(), join(folder(), 'absent', 'file')])
       expect(() => appendFileCommands(path, [['A', 'x']])).toThrow(FileCommandError)
   })
 })
 
-test("a container's own user who may not write GITHUB_ENV is told what to do", () => {
+const withFullDevice = posixOnly('Windows has no device that is always full')
+withFullDevice('a full disk is an error', () => {
+  expect(() => appendFileCommands('/dev/full', [['A', 'x']])).toThrow(/ENOSPC/)
+})
+
+const withModes = posixOnly('Windows has no mode bits')
+withModes("a container's own user who may not write GITHUB_ENV is told what to do", () => {
   const root = process.getuid?.() === 0
   chmodSync(file, 0o444)
   const main = spawnSync(process.execPath, [resolve(import.meta.dirname, '../dist/main/index.js')], {

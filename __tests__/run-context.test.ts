@@ -1,18 +1,15 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
+import { afterEach, describe, expect, jest, test } from '@jest/globals'
 import { readRunContext } from '../src/runner/run-context.js'
+import { posixOnly } from './support/platform.js'
+import { useFolder } from './support/set-up.js'
 
-let folder: string
+const folder = useFolder()
 
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'run-context-'))
-})
 afterEach(() => {
   jest.restoreAllMocks()
-  rmSync(folder, { recursive: true, force: true })
 })
 
 const GITHUB = {
@@ -65,17 +62,18 @@ describe('the event', () => {
   const eventIn = (path: string): unknown => readRunContext({ ...GITHUB, GITHUB_EVENT_PATH: path }).event()
 
   test('is what the file holds', () => {
-    const path = join(folder, 'event.json')
+    const path = join(folder(), 'event.json')
     writeFileSync(path, '{"pull_request":{"number":7}}')
     expect(eventIn(path)).toEqual({ pull_request: { number: 7 } })
   })
 
-  test.each(['no file', 'no JSON', 'a folder', 'a pipe', 'a file without end'])(
+  const withDevices = posixOnly('Windows has neither such pipes nor such devices')
+  withDevices.each(['no file', 'no JSON', 'a folder', 'a pipe', 'a file without end'])(
     '%s: there is none, nothing waits and nothing is printed',
     (kind) => {
       const write = jest.spyOn(process.stdout, 'write')
       const path =
-        kind === 'a folder' ? folder : kind === 'a file without end' ? '/dev/zero' : join(folder, 'event')
+        kind === 'a folder' ? folder() : kind === 'a file without end' ? '/dev/zero' : join(folder(), 'event')
       if (kind === 'no JSON') writeFileSync(path, '{')
       if (kind === 'a pipe') execFileSync('mkfifo', [path])
       expect(eventIn(path)).toBeUndefined()

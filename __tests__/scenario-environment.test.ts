@@ -101,7 +101,7 @@ describe.each(NODES)('on %s', (node) => {
     newJob(holding(world.key))
     const main = await job.main({ ...common, 'credential-source': 'environment' })
     expect(main.errors).toEqual([
-      expect.stringMatching(/^role-to-assume: nothing given beside a long-lived access key/),
+      expect.stringMatching(/^role-to-assume: nothing given with a long-lived access key/),
     ])
     expect(calls()).toEqual([])
   })

@@ -2,30 +2,20 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
-import { startJob, type Job, type StepInputs } from './support/job.js'
-import { startWorld, type World } from './support/world.js'
+import { expect } from '@jest/globals'
+import type { Job, StepInputs } from './support/job.js'
+import { posixOnly } from './support/platform.js'
+import { useJobs, useWorld } from './support/set-up.js'
 
-let world: World
-const jobs: Job[] = []
-
-beforeAll(async () => {
-  world = await startWorld()
-})
-afterAll(async () => {
-  await world.standIn.close()
-})
-afterEach(() => {
-  for (const job of jobs.splice(0)) job.remove()
-})
+const world = useWorld()
+const startJob = useJobs(world)
+const test = posixOnly('Windows ends a process in another way')
 
 const USERS_FILE = '{"current":"mine","profiles":[{"name":"mine","mode":"AK","access_key_id":"LTAIusers"}]}'
 const KILLER = `--import ${pathToFileURL(join(import.meta.dirname, 'support/kill-at.mjs')).href}`
 
-function newJob(home?: string): Job {
-  const job = startJob({ standIn: world.standIn, ...(home === undefined ? {} : { home }) })
-  jobs.push(job)
-  if (home !== undefined) return job
+function newJob(): Job {
+  const job = startJob()
   mkdirSync(dirname(job.configFile))
   writeFileSync(job.configFile, USERS_FILE)
   return job
@@ -98,7 +88,7 @@ test('killed while it waits for the lock of another job: nothing is exported', a
   expect(existsSync(`${holder.configFile}.ci-lock`)).toBe(true)
   // Each attempt to take the lock is a call on its path.
   for (let call = 2; call <= 5; call++) {
-    const waiting = newJob(holder.home)
+    const waiting = startJob({ home: holder.home })
     const main = await waiting.main(
       { ...world.byKey, profile: 'other' },
       { NODE_OPTIONS: KILLER, KILL_PATH: '.ci-lock', KILL_AT: String(call) },

@@ -42,7 +42,7 @@ function isForbidden(cause: unknown): boolean {
 }
 
 function codeOf(cause: unknown): string {
-  return cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown cause'
+  return typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : 'unknown cause'
 }
 
 /**

@@ -13,6 +13,7 @@ import { readRunContext, type RunContext } from './run-context.js'
 export interface JobEnvironment {
   /** Every variable by its name: for what earlier steps set, and for programs that read them. */
   readonly variables: Readonly<Record<string, string | undefined>>
+  readonly platform: NodeJS.Platform
   readonly run: RunContext
   /** The path of the aliyun CLI's config.json, or why this job has none. */
   readonly configFile: string | ProfileError
@@ -41,6 +42,7 @@ export function readJobEnvironment(
 ): JobEnvironment {
   return {
     variables,
+    platform,
     run: readRunContext(variables),
     configFile: configFileOf(variables, platform),
     issuer: {
