@@ -15,13 +15,7 @@ import type { JobEnvironment } from './runner/job-environment.js'
 import { endNotLaterThan } from './runner/process-end.js'
 import type { Runner } from './runner/runner.js'
 import { stsClient, type StsClient } from './sts/client.js'
-import {
-  assertAllowedAccount,
-  assertAllowedRole,
-  assumeRoles,
-  verifyKey,
-  type Session,
-} from './sts/role-chain.js'
+import { assertAllowedAccount, assumeRoles, verifyKey, type Session } from './sts/role-chain.js'
 import { say } from './text/prose.js'
 
 /** After the deadline, for a call that is being ended and for the explanation of a failure. */
@@ -51,7 +45,6 @@ export async function run(runner: Runner, job: JobEnvironment): Promise<void> {
   const sts = stsClient(inputs.endpoint, policy, runner.mask, job.run.runId)
   let oidcToken: string | undefined
   try {
-    assertAllowedRole(inputs.roles, inputs.allowedAccountIds)
     const profile = profileTarget(inputs, job)
     if (profile === undefined) await sweep(job)
     else await checkProfile(profile)

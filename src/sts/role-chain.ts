@@ -149,16 +149,6 @@ export class AccountNotAllowedError extends ActionError {
   readonly code = 'account-not-allowed'
 }
 
-/**
- * Before the first request: the last role's ARN tells the account of the session that is to come.
- *
- * @throws AccountNotAllowedError; an empty list allows every account
- */
-export function assertAllowedRole(roles: readonly string[], allowedAccountIds: readonly string[]): void {
-  const accountId = parseArn(roles.at(-1) ?? '')?.accountId
-  if (accountId !== undefined) assertAllowedAccount({ accountId }, allowedAccountIds)
-}
-
 /** @throws AccountNotAllowedError; an empty list allows every account */
 export function assertAllowedAccount(
   { accountId }: Pick<Session, 'accountId'>,
