@@ -9,7 +9,6 @@ import { SessionRejectedError } from '../identity/session-fields.js'
 import type { SessionRequest } from '../inputs/inputs.js'
 import { say } from '../text/prose.js'
 import type { AssumedRole } from './answers.js'
-import { parseArn } from './arn.js'
 import type { StsClient } from './client.js'
 
 /** Seconds; what the earlier roles of a chain are assumed for, the least that STS allows. */
