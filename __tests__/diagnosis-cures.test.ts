@@ -4,12 +4,10 @@ import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { describe, expect, test } from '@jest/globals'
-import { explainFileCommand } from '../src/diagnosis/file-command.js'
 import { fingerprintCommands } from '../src/diagnosis/fingerprint.js'
 import { helpPage } from '../src/diagnosis/help-page.js'
 import { anchorOf, stsAnswer } from '../src/diagnosis/sts-answer.js'
 import { STS_ANSWERS } from '../src/diagnosis/sts-codes.js'
-import { FileCommandError } from '../src/runner/file-commands.js'
 import { logText } from '../src/text/document.js'
 import { plain } from '../src/text/prose.js'
 import { startStandIn } from '../stand-in/stand-in.js'
@@ -56,22 +54,6 @@ describe('the fingerprint', () => {
     const commands = shown(issuer, providerArn)
     expect(commands).toContain('<issuer host>')
     expect(commands).not.toMatch(/rm -rf|a'b|\[::1\]|\$\(id\)/)
-  })
-})
-
-describe("the runner's files", () => {
-  const told = (code: string): string => {
-    const cause = Object.assign(new Error('no'), { code })
-    const { fault, todo, means } = explainFileCommand(new FileCommandError(['GITHUB_ENV: no.'], { cause }))
-    return plain([...fault, ...logText([...todo, ...means])])
-  }
-
-  test.each(['EACCES', 'EPERM', 'EROFS'])('%s: a container that does not run as root', (code) => {
-    expect(told(code)).toContain('`options: --user root`')
-  })
-
-  test('a variable that names no file says so itself', () => {
-    expect(told('ENOENT')).toBe('GITHUB_ENV: no.')
   })
 })
 

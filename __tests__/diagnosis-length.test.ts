@@ -69,6 +69,8 @@ function inputs(given: Readonly<Record<string, string>>): Inputs {
     defaultSessionName: 'GitHubActions-1',
     environmentKey: undefined,
     otherFaults: [],
+    namesGiven: [],
+    secrets: [],
   })
 }
 

@@ -39,6 +39,8 @@ function told(
     defaultSessionName: 'GitHubActions-1',
     environmentKey: undefined,
     otherFaults: [],
+    namesGiven: [],
+    secrets: [],
   })
   const error = new TransportError(code, host ?? inputs.endpoint.host, ['what happened'], {
     proxy,

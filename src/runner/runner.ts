@@ -80,7 +80,7 @@ export function createRunner(env: Readonly<Record<string, string | undefined>>):
   }
   // Each value before it is cut and spelled out, then the whole, since a secret may stand across
   // parts.
-  const clean = (text: Prose, render: (text: Prose) => string = (each) => plain(each)): string => {
+  const clean = (text: Prose, render: (text: Prose) => string = plain): string => {
     const rendered = render(mapText(text, redactedPart))
     maskAccountsIn(rendered)
     return redactor.redact(rendered)

@@ -67,10 +67,13 @@ const HALF_AT_END = /[\ud800-\udbff]$|\\(u(\{[0-9a-f]{0,6}|[0-9a-f]{1,3})?)?$/
 
 /**
  * The prose as one text for a log or an error's message. Line breaks are our own: values have none.
- *
- * @param longest UTF-16 units of each value that are shown
  */
-export function plain(prose: Prose, longest = MAX_VALUE_LENGTH): string {
+export function plain(prose: Prose): string {
+  return rendered(prose, MAX_VALUE_LENGTH)
+}
+
+/** @param longest UTF-16 units of each value that are shown */
+function rendered(prose: Prose, longest: number): string {
   return withoutCommands(
     prose.map((part) => (typeof part === 'string' ? ownWords(part) : visible(part.value, longest))).join(''),
   )
@@ -95,10 +98,10 @@ const CUT = '\n... (cut; the whole text is printed above)'
  */
 export function fitted(prose: Prose, longest: number): string {
   for (let each = MAX_VALUE_LENGTH; each >= LEAST_VALUE_LENGTH; each /= 2) {
-    const text = plain(prose, each)
+    const text = rendered(prose, each)
     if (text.length <= longest) return text
   }
-  const text = plain(prose, LEAST_VALUE_LENGTH)
+  const text = rendered(prose, LEAST_VALUE_LENGTH)
   return text.slice(0, Math.max(0, longest - CUT.length)).replace(HALF_AT_END, '') + CUT
 }
 
