@@ -16,7 +16,7 @@ import { startWorld, type World } from './support/world.js'
 
 // Limits in bytes and in files. Raising one is a decision: what it buys belongs into the commit's message.
 const MAX_DIST = 430_000
-const MAX_DIST_GZIPPED = 120_000
+const MAX_DIST_GZIPPED = 125_000
 const MAX_ARCHIVE = 160_000
 const MAX_MAIN_FILES = 2
 const MAX_MAIN_BYTES = 345_000

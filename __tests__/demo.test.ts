@@ -39,7 +39,7 @@ describe('npm run demo', () => {
     expect(exitCode).toBe(0)
     expect(SECRET.exec(output)).toBeNull()
     expect(output.match(/^ {4}Error: .*/gm)).toEqual([
-      expect.stringContaining('does not let this OIDC token in'),
+      expect.stringContaining('does not accept this OIDC token'),
     ])
     expect(output.match(/^ {4}I am acs:ram::/gm)).toHaveLength(3)
     expect(output.match(/^ {4}The environment holds no key\.$/gm)).toHaveLength(3)

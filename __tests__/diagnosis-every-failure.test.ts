@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { explain, type Situation } from '../src/diagnosis/explain.js'
+import type { Situation } from '../src/diagnosis/diagnosis.js'
 import { STS_ANSWERS } from '../src/diagnosis/sts-codes.js'
 import { readRunContext } from '../src/runner/run-context.js'
 import { parseInputs, type Inputs } from '../src/inputs/inputs.js'
@@ -10,6 +10,8 @@ import { StsError } from '../src/sts/sts-error.js'
 import { TransportError, type TransportFault } from '../src/net/transport-error.js'
 import { RetriesExhaustedError } from '../src/net/retry.js'
 import type { AccessKey } from '../src/identity/credentials.js'
+import { outsideCode } from './support/markdown.js'
+import { explained, NODE_20 } from './support/explained.js'
 
 const ROLE = 'acs:ram::1234567890123456:role/deploy'
 const FAULTS = [
@@ -23,8 +25,8 @@ const FAULTS = [
   'proxy-redirect',
   'proxy-tls',
   'proxy-refused',
-  'proxy-unsupported',
   'proxy-invalid',
+  'proxy-unsupported',
   'redirect',
   'status',
   'nonsense',
@@ -114,12 +116,13 @@ describe('every code of the table', () => {
           key: { accessKeyId: 'LTAI5tExample', accessKeySecret: 'ExampleSecret', securityToken: undefined },
           arn: undefined,
         }
-    const { message } = explain(new AssumeRoleError(ROLE, 1, 1, caller, error), {
+    const { message } = explained(new AssumeRoleError(ROLE, 1, 1, caller, error), {
       inputs: viaToken ? OIDC : KEY,
       run: readRunContext({}),
       event: undefined,
       oidcToken: viaToken ? jwt(CLAIMS) : undefined,
       caller: undefined,
+      node: NODE_20,
     })
     const [first] = message.split('\n')
     expect(first).toBe(`Could not assume ${ROLE}: ${answer.fault} (${code}).`)
@@ -174,6 +177,7 @@ describe('whatever fails', () => {
             event: FORK,
             oidcToken,
             caller: undefined,
+            node: NODE_20,
           }
           const secrets = [own, asked].flatMap((each) => [
             each.accessKeyId,
@@ -191,11 +195,12 @@ describe('whatever fails', () => {
               series,
               new AssumeRoleError(ROLE, 2, 3, { key: asked, arn: undefined }, series),
             ]
-            // An error that nobody knows is cleaned of what the situation holds; the caller's key is with AssumeRoleError alone.
+            // An error that nobody knows is cleaned of what the situation holds; the caller's key
+            // is with AssumeRoleError alone.
             for (const failure of cause === leaky ? failures.slice(2) : failures) {
-              const { message, summary } = explain(failure, situation)
+              const { log, title, summary } = explained(failure, situation)
               for (const text of all)
-                for (const shown of [message, summary])
+                for (const shown of [log, title, summary])
                   if (shown.includes(text)) throw new Error(`${text} is shown in:\n${shown}`)
             }
           }
@@ -218,14 +223,14 @@ describe('whatever fails', () => {
             event: FORK,
             oidcToken: jwt(CLAIMS),
             caller: { arn: 'acs:ram::1234567890123456:assumed-role/hub/s', accountId: '1234567890123456' },
+            node: NODE_20,
           }
-          const { message, summary } = explain(new AssumeRoleError(ROLE, 1, 2, undefined, cause), situation)
+          const { message, summary } = explained(new AssumeRoleError(ROLE, 1, 2, undefined, cause), situation)
           expect(message.split('\n')[0]).toMatch(
             /^Could not assume role 1 of 2, acs:ram::1234567890123456:role\/deploy: .+[^.]\.$/,
           )
           expect(message).not.toMatch(/undefined|\[object|\n{3}|!$/m)
-          const outsideFences = summary.replace(/^(`{3,})(json|yaml|text)\n.*?\n\1$/gms, '')
-          expect(outsideFences.replace(/(?<!`)(`+)(?!`)(.*?)(?<!`)\1(?!`)/g, '')).not.toMatch(/[`<>|]/)
+          expect(outsideCode(summary)).not.toMatch(/[`<>|]/)
         }
       }
     }

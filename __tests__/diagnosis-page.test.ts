@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from '@jest/globals'
 import { PAGE, withCodes } from '../scripts/troubleshooting.js'
-import { STS_ANSWERS, stsAnswer } from '../src/diagnosis/sts-codes.js'
+import { stsAnswer } from '../src/diagnosis/sts-answer.js'
+import { STS_ANSWERS } from '../src/diagnosis/sts-codes.js'
 
 const page = readFileSync(PAGE, 'utf8')
 const codes = page.slice(page.indexOf('\n## The codes of STS\n'))

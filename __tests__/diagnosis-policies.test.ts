@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { explain, wantsCaller, type Explanation, type Situation } from '../src/diagnosis/explain.js'
+import type { Situation } from '../src/diagnosis/diagnosis.js'
+import { wantsCaller } from '../src/diagnosis/explain.js'
 import { readRunContext } from '../src/runner/run-context.js'
 import { parseInputs, type Inputs } from '../src/inputs/inputs.js'
 import type { FirstIdentity } from '../src/identity/first-identity.js'
@@ -10,14 +11,16 @@ import { StsError } from '../src/sts/sts-error.js'
 import { retryPolicy } from '../src/net/retry.js'
 import { evaluateTrust, parseTrustPolicy } from '../stand-in/policy.js'
 import { startStandIn, type StandIn } from '../stand-in/stand-in.js'
+import { outsideCode } from './support/markdown.js'
+import { explained, NODE_20, type Explained } from './support/explained.js'
 
 const ROLE = 'acs:ram::1234567890123456:role/deploy'
 const PROVIDER = 'acs:ram::1234567890123456:oidc-provider/github'
 const RUN = readRunContext({ GITHUB_SERVER_URL: 'https://github.com' })
 
 /** As a person would copy them: whatever stands between two braces at the block's indentation. */
-function policiesIn({ message, summary }: Explanation): string[] {
-  const fromLog = [...message.matchAll(/^ {2}\{\n.*?^ {2}\}$/gms)].map(([text]) => text)
+function policiesIn({ attachments, summary }: Explained): string[] {
+  const fromLog = [...attachments.matchAll(/^ {2}\{\n.*?^ {2}\}$/gms)].map(([text]) => text)
   const fromSummary = [...summary.matchAll(/^(`{3,})json\n(.*?)\n\1$/gms)].map(([, , text]) => text ?? '')
   expect(fromSummary.map((text) => JSON.parse(text) as unknown)).toEqual(
     fromLog.map((text) => JSON.parse(text) as unknown),
@@ -70,7 +73,7 @@ describe('the policy in a message lets in who was refused', () => {
     Principal: { RAM: ['acs:ram::999:root'] },
   }
 
-  async function refused(inputs: Inputs, base: FirstIdentity, oidcToken?: string): Promise<Explanation> {
+  async function refused(inputs: Inputs, base: FirstIdentity, oidcToken?: string): Promise<Explained> {
     const failure: unknown = await assumeRoles(sts, base, inputs.roles, inputs.session).then(
       () => undefined,
       (cause: unknown) => cause,
@@ -80,8 +83,15 @@ describe('the policy in a message lets in who was refused', () => {
       wantsCaller(failure) && failure.caller !== undefined
         ? await sts.getCallerIdentity(failure.caller.key)
         : undefined
-    const situation: Situation = { inputs, run: RUN, event: undefined, oidcToken, caller: asked }
-    return explain(failure, situation)
+    const situation: Situation = {
+      inputs,
+      run: RUN,
+      event: undefined,
+      oidcToken,
+      caller: asked,
+      node: NODE_20,
+    }
+    return explained(failure, situation)
   }
 
   test.each([
@@ -169,7 +179,10 @@ describe('the policy in a message lets in who was refused', () => {
 
 const INPUTS = inputsOf({ 'role-to-assume': ROLE, 'oidc-provider-arn': PROVIDER })
 const word = fc.string({ unit: 'binary', minLength: 1, maxLength: 40 })
-/** What an opener of pull requests may write into names, and what two renderings must not take for their own. */
+/**
+ * What an opener of pull requests may write into names, and what two renderings must not take for
+ * their own.
+ */
 const hostile = fc
   .array(
     fc.oneof(
@@ -199,7 +212,7 @@ const hostile = fc
   )
   .map((parts) => parts.join(''))
 
-function denied(claims: object): Explanation {
+function denied(claims: object): Explained {
   const oidcToken = ['{}', JSON.stringify(claims), 'x']
     .map((part) => Buffer.from(part).toString('base64url'))
     .join('.')
@@ -215,12 +228,13 @@ function denied(claims: object): Explanation {
     clockSkewMs: undefined,
     retryAfterMs: undefined,
   })
-  return explain(new AssumeRoleError(ROLE, 1, 1, undefined, cause), {
+  return explained(new AssumeRoleError(ROLE, 1, 1, undefined, cause), {
     inputs: INPUTS,
     run: RUN,
     event: undefined,
     oidcToken,
     caller: undefined,
+    node: NODE_20,
   })
 }
 
@@ -250,7 +264,7 @@ describe('whatever the claims are', () => {
   test('the log gets no command and no invisible character, the summary no markup', () => {
     fc.assert(
       fc.property(hostile, hostile, hostile, (sub, ref, repository) => {
-        const { message, summary } = denied({
+        const { log, summary } = denied({
           iss: 'https://i.example',
           aud: 'a',
           sub,
@@ -259,13 +273,10 @@ describe('whatever the claims are', () => {
           environment: ref,
           job_workflow_ref: sub,
         })
-        for (const line of message.split('\n')) expect(line).not.toMatch(/^\s*::|##\[/)
-        for (const text of [message, summary])
+        for (const line of log.split('\n')) expect(line).not.toMatch(/^\s*::|##\[/)
+        for (const text of [log, summary])
           expect(text.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u)
-        const outsideFences = summary.replace(/^(`{3,})(json|yaml)\n.*?\n\1$/gms, '')
-        // A code span ends at the first run of backticks as long as the one that opened it (CommonMark 6.1).
-        const outsideCode = outsideFences.replace(/(?<!`)(`+)(?!`)(.*?)(?<!`)\1(?!`)/g, '')
-        expect(outsideCode).not.toMatch(/[`<>|[\]]/)
+        expect(outsideCode(summary)).not.toMatch(/[`<>|[\]]/)
       }),
       { numRuns: 300 },
     )

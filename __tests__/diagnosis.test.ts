@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
-import { explain, wantsCaller, type Situation } from '../src/diagnosis/explain.js'
+import type { Situation } from '../src/diagnosis/diagnosis.js'
+import { wantsCaller } from '../src/diagnosis/explain.js'
 import { readRunContext } from '../src/runner/run-context.js'
 import { InputError } from '../src/inputs/fault.js'
 import { parseInputs, type Inputs } from '../src/inputs/inputs.js'
@@ -8,6 +9,8 @@ import { OidcTokenError } from '../src/identity/oidc-token.js'
 import { StsError, type AccessDeniedDetail } from '../src/sts/sts-error.js'
 import { TransportError, type TransportFault } from '../src/net/transport-error.js'
 import { RetriesExhaustedError } from '../src/net/retry.js'
+import type { NodeSettings } from '../src/diagnosis/node-settings.js'
+import { explained, NODE_20 } from './support/explained.js'
 
 const ROLE = 'acs:ram::1234567890123456:role/deploy'
 const PROVIDER = 'acs:ram::1234567890123456:oidc-provider/github'
@@ -45,7 +48,8 @@ function situation(given: Readonly<Record<string, string>>, more: Partial<Situat
     GITHUB_SERVER_URL: 'https://github.com',
     GITHUB_EVENT_NAME: 'push',
   })
-  return { inputs: inputs(given), run, event: undefined, oidcToken: undefined, caller: undefined, ...more }
+  const unknown = { event: undefined, oidcToken: undefined, caller: undefined }
+  return { inputs: inputs(given), run, node: NODE_20, ...unknown, ...more }
 }
 
 function jwt(claims: object): string {
@@ -86,10 +90,10 @@ const refusedToken = (
   claims: object = {},
   given: Readonly<Record<string, string>> = OIDC,
 ): string =>
-  explain(
+  explained(
     byToken(stsError(`AuthenticationFail.${code}`, reason)),
     situation(given, { oidcToken: jwt({ ...CLAIMS, ...claims }) }),
-  ).message
+  ).log
 
 const detail = (more: Partial<AccessDeniedDetail> = {}): AccessDeniedDetail => ({
   authAction: 'sts:AssumeRole',
@@ -109,14 +113,7 @@ describe('a denied OIDC token', () => {
       repository: 'Octo-Org/octo-repo',
     })
     expect(message).toMatchInlineSnapshot(`
-     "Could not assume acs:ram::1234567890123456:role/deploy: its trust policy does not let this OIDC token in (AuthenticationFail.NoPermission).
-
-     STS said: There is no permission
-
-     What it means:
-     RAM knows the provider and accepts the token's signature, issuer and audience. It is the role's trust policy that does not match: its \`Principal.Federated\`, or one of its conditions on \`oidc:iss\`, \`oidc:aud\` and \`oidc:sub\`.
-
-     The token says:
+     "The token says:
        iss               https://token.actions.githubusercontent.com
        sub               repo:Octo-Org@65/octo-repo@74:ref:refs/heads/main
        aud               sts.aliyuncs.com
@@ -124,15 +121,12 @@ describe('a denied OIDC token', () => {
        ref               refs/heads/main
        job_workflow_ref  octo-org/octo-repo/.github/workflows/deploy.yml@refs/heads/main
 
-     Where it most likely differs from the trust policy, the likeliest first:
-     - The subject has the immutable form, in which the IDs of owner and repository stand behind their names. GitHub sends it for repositories created, renamed or transferred after 2026-07-15, and for those that chose it. A trust policy written for repo:Octo-Org/octo-repo:ref:refs/heads/main does not match it.
+     Where it probably differs from the trust policy, the likeliest first:
+     - The subject has the immutable form, with the IDs of owner and repository after their names. GitHub sends it for repositories created, renamed or transferred after 2026-07-15 and for those that opted in, Forgejo for new ones. A trust policy written for repo:Octo-Org/octo-repo:ref:refs/heads/main does not match it.
      - The subject names the branch. A trust policy for another branch, for an environment or for pull requests does not match it.
-     - Upper and lower case count: the repository is Octo-Org/octo-repo, in just these letters.
+     - Upper and lower case count: the repository is Octo-Org/octo-repo, in exactly these letters.
 
-     What to do:
-     Compare the role's trust policy (RAM console, Identities, Roles, Trust policy) with the token's claims letter by letter, \`oidc:sub\` first. Or take the policy that the step prints: it fits the token.
-
-     This trust policy of acs:ram::1234567890123456:role/deploy lets in exactly this subject. Where the role has one already, add the statement to it:
+     This trust policy of acs:ram::1234567890123456:role/deploy accepts exactly this subject. If the role already has one, add the statement to it:
 
        {
          "Version": "1",
@@ -156,16 +150,30 @@ describe('a denied OIDC token', () => {
          ]
        }
 
-     To let in more than this subject, move \`oidc:sub\` from \`StringEquals\` to a \`StringLike\` beside it, with a pattern:
+     To accept more than this subject, move \`oidc:sub\` from \`StringEquals\` to a \`StringLike\` beside it, with a pattern:
 
      - every branch: repo:Octo-Org@65/octo-repo@74:ref:refs/heads/*
-     - the branches under release: repo:Octo-Org@65/octo-repo@74:ref:refs/heads/release/*
-     - the jobs of an environment, whatever their branch: repo:Octo-Org@65/octo-repo@74:environment:<name> (GitHub lets you say who and what may deploy to it)
+     - the branches under release/: repo:Octo-Org@65/octo-repo@74:ref:refs/heads/release/*
+     - the jobs of an environment, whatever their branch: repo:Octo-Org@65/octo-repo@74:environment:<name> (GitHub lets you restrict who and what may deploy to it)
 
-     Details:
+     ----
+     Could not assume acs:ram::1234567890123456:role/deploy: its trust policy does not accept this OIDC token (AuthenticationFail.NoPermission).
+
+     STS said: There is no permission
+
+     What to do:
+     - Compare the role's trust policy (RAM console, Identities, Roles, Trust policy) with the token's claims letter by letter, \`oidc:sub\` first. Or use the policy that the step prints: it matches the token.
+
+     The details to compare or to paste are printed above this error, and in the job summary.
+
+     What it means:
+     RAM has verified the token: the provider, signature, issuer and audience are right. The role's trust policy does not match: its \`Principal.Federated\`, or one of its conditions on \`oidc:iss\`, \`oidc:aud\` and \`oidc:sub\`.
+
+       Caller     the OIDC token of this job
        Call       AssumeRoleWithOIDC at sts.cn-hangzhou.aliyuncs.com, status 403
-       Asked by   the OIDC token
-       RequestId  4B2C6D1E-0001"
+       RequestId  4B2C6D1E-0001
+
+     More: \`docs/troubleshooting.md\`"
     `)
   })
 
@@ -181,14 +189,18 @@ describe('a denied OIDC token', () => {
         recommend: 'https://api.aliyun.com/troubleshoot?q=1',
       }),
     )
-    expect(explain(failure, situation(OIDC, { oidcToken })).summary).toMatchInlineSnapshot(`
-     "### Could not assume \`acs:ram::1234567890123456:role/deploy\`: its trust policy does not let this OIDC token in (\`AuthenticationFail.NoPermission\`).
+    expect(explained(failure, situation(OIDC, { oidcToken })).summary).toMatchInlineSnapshot(`
+     "### Could not assume \`acs:ram::1234567890123456:role/deploy\`: its trust policy does not accept this OIDC token (\`AuthenticationFail.NoPermission\`).
 
      STS said: \`There is no permission\`
 
+     **What to do**
+
+     - Compare the role's trust policy (RAM console, Identities, Roles, Trust policy) with the token's claims letter by letter, \`oidc:sub\` first. Or use the policy that the step prints: it matches the token.
+
      **What it means**
 
-     RAM knows the provider and accepts the token's signature, issuer and audience. It is the role's trust policy that does not match: its \`Principal.Federated\`, or one of its conditions on \`oidc:iss\`, \`oidc:aud\` and \`oidc:sub\`.
+     RAM has verified the token: the provider, signature, issuer and audience are right. The role's trust policy does not match: its \`Principal.Federated\`, or one of its conditions on \`oidc:iss\`, \`oidc:aud\` and \`oidc:sub\`.
 
      **The token says**
 
@@ -201,16 +213,12 @@ describe('a denied OIDC token', () => {
      - event\\_name: \`pull_request\`
      - actor: \`octocat\`
 
-     **Where it most likely differs from the trust policy, the likeliest first**
+     **Where it probably differs from the trust policy, the likeliest first**
 
-     - The run belongs to a pull request, so the subject ends with \`pull_request\` and names no branch. A trust policy for a branch does not match it, and often it should not: a pull request runs code that nobody has reviewed yet.
+     - The run belongs to a pull request, so the subject ends with \`pull_request\` and names no branch. A trust policy for a branch does not match it, and often should not: a pull request runs code that nobody has reviewed yet.
      - Upper and lower case count, in every part.
 
-     **What to do**
-
-     Compare the role's trust policy (RAM console, Identities, Roles, Trust policy) with the token's claims letter by letter, \`oidc:sub\` first. Or take the policy that the step prints: it fits the token.
-
-     This trust policy of \`acs:ram::1234567890123456:role/deploy\` lets in exactly this subject. Where the role has one already, add the statement to it:
+     This trust policy of \`acs:ram::1234567890123456:role/deploy\` accepts exactly this subject. If the role already has one, add the statement to it:
 
      \`\`\`json
      {
@@ -236,34 +244,25 @@ describe('a denied OIDC token', () => {
      }
      \`\`\`
 
-     To let in more than this subject, move \`oidc:sub\` from \`StringEquals\` to a \`StringLike\` beside it, with a pattern:
+     To accept more than this subject, move \`oidc:sub\` from \`StringEquals\` to a \`StringLike\` beside it, with a pattern:
 
      - every branch: \`repo:octo-org/octo-repo:ref:refs/heads/*\`
-     - the branches under release: \`repo:octo-org/octo-repo:ref:refs/heads/release/*\`
-     - the jobs of an environment, whatever their branch: \`repo:octo-org/octo-repo:environment:<name>\` (GitHub lets you say who and what may deploy to it)
+     - the branches under release/: \`repo:octo-org/octo-repo:ref:refs/heads/release/*\`
+     - the jobs of an environment, whatever their branch: \`repo:octo-org/octo-repo:environment:<name>\` (GitHub lets you restrict who and what may deploy to it)
 
-     **Details**
-
-     - Call: \`AssumeRoleWithOIDC at sts.cn-hangzhou.aliyuncs.com, status 403\`
-     - Asked by: \`the OIDC token\`
+     - Caller: the OIDC token of this job
+     - Call: \`AssumeRoleWithOIDC\` at \`sts.cn-hangzhou.aliyuncs.com\`, status 403
      - RequestId: \`4B2C6D1E-0001\`
-     - About it: \`https://api.aliyun.com/troubleshoot?q=1\`
+     - Help: \`https://api.aliyun.com/troubleshoot?q=1\`
+
+     More: \`docs/troubleshooting.md\`
      "
     `)
   })
 
   test('no such provider', () => {
     expect(refusedToken('NoPermission', 'No such OIDC Provider registered.')).toMatchInlineSnapshot(`
-     "Could not assume acs:ram::1234567890123456:role/deploy: there is no such OIDC provider (AuthenticationFail.NoPermission).
-
-     STS said: No such OIDC Provider registered.
-
-     What it means:
-     RAM knows no OIDC provider of the ARN in \`oidc-provider-arn\`. STS has not looked at the token, nor at the role.
-
-     \`oidc-provider-arn\` is acs:ram::1234567890123456:oidc-provider/github.
-
-     The token says:
+     "The token says:
        iss               https://token.actions.githubusercontent.com
        sub               repo:octo-org/octo-repo:ref:refs/heads/main
        aud               sts.aliyuncs.com
@@ -271,19 +270,32 @@ describe('a denied OIDC token', () => {
        ref               refs/heads/main
        job_workflow_ref  octo-org/octo-repo/.github/workflows/deploy.yml@refs/heads/main
 
-     What to do:
-     - Compare \`oidc-provider-arn\` with the ARN in the RAM console (SSO management, role-based SSO, OIDC): account ID, name, upper and lower case.
-     - Where there is no provider yet, create one, with the token's issuer as issuer URL and its audience as client ID.
-
-     For this token the OIDC provider in RAM needs:
+     To accept this token, the OIDC provider in RAM needs:
        Issuer URL   https://token.actions.githubusercontent.com
        Client ID    sts.aliyuncs.com
        Fingerprint  that of the root CA of token.actions.githubusercontent.com
 
-     Details:
+     ----
+     Could not assume acs:ram::1234567890123456:role/deploy: there is no such OIDC provider (AuthenticationFail.NoPermission).
+
+     STS said: No such OIDC Provider registered.
+
+     What to do:
+     - Compare \`oidc-provider-arn\` with the ARN in the RAM console (SSO management, role-based SSO, OIDC): account ID, name, upper and lower case.
+     - If there is no provider yet, create one, with the token's issuer as issuer URL and its audience as client ID.
+
+     The details to compare or to paste are printed above this error, and in the job summary.
+
+     What it means:
+     RAM has no OIDC provider with the ARN in \`oidc-provider-arn\`. STS has looked at neither the token nor the role.
+
+     \`oidc-provider-arn\` is acs:ram::1234567890123456:oidc-provider/github.
+
+       Caller     the OIDC token of this job
        Call       AssumeRoleWithOIDC at sts.cn-hangzhou.aliyuncs.com, status 403
-       Asked by   the OIDC token
-       RequestId  4B2C6D1E-0001"
+       RequestId  4B2C6D1E-0001
+
+     More: \`docs/troubleshooting.md\`"
     `)
   })
 
@@ -293,16 +305,7 @@ describe('a denied OIDC token', () => {
     })
     expect(message).not.toContain('"Statement"')
     expect(message).toMatchInlineSnapshot(`
-     "Could not assume acs:ram::1234567890123456:role/deploy: the OIDC provider does not know the audience of the token (AuthenticationFail.OIDCToken.AudienceNotMatch).
-
-     STS said: Invalid audience.
-
-     What it means:
-     The token's audience (\`aud\`) is not among the client IDs of the OIDC provider in RAM. No trust policy can mend that.
-
-     \`audience\` is sts.aliyuncs.com.
-
-     The token says:
+     "The token says:
        iss               https://token.actions.githubusercontent.com
        sub               repo:octo-org/octo-repo:ref:refs/heads/main
        aud               https://github.com/octo-org, other
@@ -310,18 +313,31 @@ describe('a denied OIDC token', () => {
        ref               refs/heads/main
        job_workflow_ref  octo-org/octo-repo/.github/workflows/deploy.yml@refs/heads/main
 
-     What to do:
-     Add the audience to the client IDs of the provider (RAM console, SSO management, OIDC), or set \`audience\` to a client ID that it has. Both are compared letter by letter.
-
-     For this token the OIDC provider in RAM needs:
+     To accept this token, the OIDC provider in RAM needs:
        Issuer URL   https://token.actions.githubusercontent.com
        Client ID    https://github.com/octo-org, other
        Fingerprint  that of the root CA of token.actions.githubusercontent.com
 
-     Details:
+     ----
+     Could not assume acs:ram::1234567890123456:role/deploy: the token's audience is not a client ID of the OIDC provider (AuthenticationFail.OIDCToken.AudienceNotMatch).
+
+     STS said: Invalid audience.
+
+     What to do:
+     - Add the audience to the client IDs of the provider (RAM console, SSO management, OIDC), or set \`audience\` to a client ID that it has. Both are compared letter by letter.
+
+     The details to compare or to paste are printed above this error, and in the job summary.
+
+     What it means:
+     The token's audience (\`aud\`) is not among the client IDs of the OIDC provider in RAM. Changing the trust policy will not help.
+
+     \`audience\` is sts.aliyuncs.com.
+
+       Caller     the OIDC token of this job
        Call       AssumeRoleWithOIDC at sts.cn-hangzhou.aliyuncs.com, status 403
-       Asked by   the OIDC token
-       RequestId  4B2C6D1E-0001"
+       RequestId  4B2C6D1E-0001
+
+     More: \`docs/troubleshooting.md\`"
     `)
   })
 
@@ -333,7 +349,7 @@ describe('a denied OIDC token', () => {
       { ...OIDC, 'oidc-token-file': '/run/token' },
     )
     expect(message).toContain(
-      'The token was read from /run/token: its audience is chosen by whoever writes that file',
+      'The token was read from /run/token. Whoever writes that file chooses its audience',
     )
   })
 
@@ -371,26 +387,32 @@ describe('a denied OIDC token', () => {
       'template',
       { sub: 'job_workflow_ref:o/r/.github/workflows/x.yml@refs/heads/main' },
       'a template',
-      'what changes from run to run',
+      'whatever changes from run to run',
     ],
     [
       'template after repo',
       { sub: 'repo:o/r:environment:p:job_workflow_ref:x' },
       'a template',
-      'what changes from run to run',
+      'whatever changes from run to run',
     ],
     [
       'Kubernetes',
       { sub: 'system:serviceaccount:ns:sa' },
       'a Kubernetes service account',
-      'what changes from run to run',
+      'whatever changes from run to run',
     ],
     ['colon', { sub: 'repo:o/r:environment:a%3Ab' }, 'written `%3A`', 'every environment'],
     [
       'case',
       { sub: 'repo:O/r:pull_request', repository: 'O/r' },
-      'the repository is O/r, in just these letters',
+      'the repository is O/r, in exactly these letters',
       'every branch',
+    ],
+    [
+      "Forgejo's immutable form",
+      { sub: 'repo:o-12/r-7:ref:refs/heads/main', repository: 'o/r' },
+      'written for repo:o/r:ref:refs/heads/main does',
+      'every branch: repo:o-12/r-7:ref:refs/heads/*',
     ],
     ['audience', { aud: 'mine' }, 'The audience is not sts.aliyuncs.com, which', 'every branch'],
     ['enterprise', { iss: `${CLAIMS.iss}/big` }, 'ends with the name of an enterprise', 'every branch'],
@@ -408,7 +430,7 @@ describe('a denied OIDC token', () => {
       { ...OIDC, 'oidc-provider-arn': 'acs:ram::999:oidc-provider/github' },
     )
     expect(message).toContain(
-      'the likeliest first:\n- The provider: acs:ram::999:oidc-provider/github is of account 999',
+      'the likeliest first:\n- The provider: acs:ram::999:oidc-provider/github belongs to account 999',
     )
   })
 
@@ -437,7 +459,7 @@ describe('a denied OIDC token', () => {
     ['no subject', jwt({ iss: 'https://i.example', aud: 'a' })],
   ])('without what a policy needs there is none: %s', (_name, oidcToken) => {
     const failure = byToken(stsError('AuthenticationFail.NoPermission', 'There is no permission'))
-    const { message } = explain(failure, situation(OIDC, { oidcToken }))
+    const { log: message } = explained(failure, situation(OIDC, { oidcToken }))
     expect(message).not.toContain('"Version"')
     expect(message).toContain('RequestId  4B2C6D1E-0001')
   })
@@ -445,7 +467,7 @@ describe('a denied OIDC token', () => {
   test('mask-account-id: the reader is told what *** stands for', () => {
     expect(
       refusedToken('NoPermission', 'There is no permission', {}, { ...OIDC, 'mask-account-id': 'true' }),
-    ).toContain('where the policy shows `***`')
+    ).toContain('replace `***` in the policy')
     expect(refusedToken('NoPermission', 'There is no permission')).not.toContain('***')
   })
 })
@@ -460,20 +482,8 @@ describe('a denied key', () => {
         accessDeniedDetail: detail({ encodedDiagnosticMessage: 'AQEAAAAB+/==' }),
       }),
     )
-    expect(explain(failure, situation(KEY, { caller: user })).message).toMatchInlineSnapshot(`
-     "Could not assume acs:ram::1234567890123456:role/deploy: the caller is not allowed to assume it (NoPermission).
-
-     STS said: You are not authorized to do this action. You should be authorized by RAM.
-
-     What it means:
-     The caller's own policies do not allow \`sts:AssumeRole\` on this role. (Where they do, for example by the system policy \`AliyunSTSAssumeRoleAccess\`, the role's trust policy does not name the caller.)
-
-     RAM adds: sts:AssumeRole was denied to the RAM user 201234567890 of the account 1234567890123456: nothing allows it in the caller's own policies.
-
-     What to do:
-     Attach a policy that allows it to the caller, and see that the role's trust policy names the caller: both sides have to agree.
-
-     1. The caller's side. Attach this policy to acs:ram::1234567890123456:user/ci:
+    expect(explained(failure, situation(KEY, { caller: user })).log).toMatchInlineSnapshot(`
+     "1. The caller's side. Attach this policy to acs:ram::1234567890123456:user/ci:
 
        {
          "Version": "1",
@@ -486,7 +496,7 @@ describe('a denied key', () => {
          ]
        }
 
-     2. The role's side. This trust policy of acs:ram::1234567890123456:role/deploy lets in acs:ram::1234567890123456:user/ci. Where the role has one already, add the statement to it:
+     2. The role's side. This trust policy of acs:ram::1234567890123456:role/deploy accepts acs:ram::1234567890123456:user/ci. If the role already has one, add the statement to it:
 
        {
          "Version": "1",
@@ -503,14 +513,30 @@ describe('a denied key', () => {
          ]
        }
 
-     Details:
+     To see which policy denied it, someone allowed to call \`ram:DecodeDiagnosticMessage\` runs:
+
+       aliyun ram DecodeDiagnosticMessage --EncodedDiagnosticMessage 'AQEAAAAB+/=='
+
+     ----
+     Could not assume acs:ram::1234567890123456:role/deploy: the caller is not allowed to assume the role (NoPermission).
+
+     STS said: You are not authorized to do this action. You should be authorized by RAM.
+
+     What to do:
+     - Attach a policy that allows it to the caller, and check that the role's trust policy names the caller: both sides have to agree. The step prints both policies.
+
+     The details to compare or to paste are printed above this error, and in the job summary.
+
+     What it means:
+     The caller's own policies do not allow \`sts:AssumeRole\` on this role. If they do, for example through the system policy \`AliyunSTSAssumeRoleAccess\`, the role's trust policy does not name the caller.
+
+     RAM adds: sts:AssumeRole was denied to the RAM user 201234567890 of the account 1234567890123456: nothing allows it in the caller's own policies.
+
+       Caller     acs:ram::1234567890123456:user/ci (the access key of the inputs)
        Call       AssumeRole at sts.cn-hangzhou.aliyuncs.com, status 403
-       Asked by   acs:ram::1234567890123456:user/ci (the access key)
        RequestId  4B2C6D1E-0001
 
-     Whoever may call \`ram:DecodeDiagnosticMessage\` can learn which policy it was: \`aliyun ram DecodeDiagnosticMessage --EncodedDiagnosticMessage ...\` with
-
-       AQEAAAAB+/=="
+     More: \`docs/troubleshooting.md\`"
     `)
   })
 
@@ -525,18 +551,8 @@ describe('a denied key', () => {
     }
     const refused = stsError('NoPermission', 'No permission perform sts:AssumeRole on this Role. Maybe ...')
     const failure = new AssumeRoleError('acs:ram::7777:role/spoke', 2, 3, caller, refused)
-    expect(explain(failure, situation(OIDC)).message).toMatchInlineSnapshot(`
-     "Could not assume role 2 of 3, acs:ram::7777:role/spoke: the role does not trust the caller, or the caller is not allowed to assume it (NoPermission).
-
-     STS said: No permission perform sts:AssumeRole on this Role. Maybe ...
-
-     What it means:
-     Two sides have to agree: the caller's own policies must allow \`sts:AssumeRole\` on this role, and the role's trust policy must name the caller.
-
-     What to do:
-     Compare both sides with the policies that the step prints. Where the trust policy has conditions (\`sts:ExternalId\`, source addresses), they must hold too.
-
-     1. The caller's side. Attach this policy to acs:ram::1234567890123456:role/hub:
+    expect(explained(failure, situation(OIDC)).log).toMatchInlineSnapshot(`
+     "1. The caller's side. Attach this policy to acs:ram::1234567890123456:role/hub:
 
        {
          "Version": "1",
@@ -549,7 +565,7 @@ describe('a denied key', () => {
          ]
        }
 
-     2. The role's side. This trust policy of acs:ram::7777:role/spoke lets in acs:ram::1234567890123456:role/hub. Where the role has one already, add the statement to it:
+     2. The role's side. This trust policy of acs:ram::7777:role/spoke accepts acs:ram::1234567890123456:role/hub. If the role already has one, add the statement to it:
 
        {
          "Version": "1",
@@ -566,30 +582,34 @@ describe('a denied key', () => {
          ]
        }
 
-     Details:
+     ----
+     Could not assume role 2 of 3, acs:ram::7777:role/spoke: the role does not trust the caller, or the caller is not allowed to assume it (NoPermission).
+
+     STS said: No permission perform sts:AssumeRole on this Role. Maybe ...
+
+     What to do:
+     - Compare both sides with the policies that the step prints. If the trust policy has conditions (\`sts:ExternalId\`, source addresses), they must be met too.
+
+     The details to compare or to paste are printed above this error, and in the job summary.
+
+     What it means:
+     Two sides have to agree: the caller's own policies must allow \`sts:AssumeRole\` on this role, and the role's trust policy must name the caller.
+
+       Caller     acs:ram::1234567890123456:role/hub/session-1 (the session of role 1)
        Call       AssumeRole at sts.cn-hangzhou.aliyuncs.com, status 403
-       Asked by   acs:ram::1234567890123456:role/hub/session-1 (the session of role 1)
-       RequestId  4B2C6D1E-0001"
+       RequestId  4B2C6D1E-0001
+
+     More: \`docs/troubleshooting.md\`"
     `)
   })
 
   test("a root account's key, by STS's words or by GetCallerIdentity", () => {
-    const byWords = explain(
+    const byWords = explained(
       byKey(stsError('NoPermission', 'Roles may not be assumed by root accounts.')),
       situation(KEY),
-    ).message
+    ).log
     expect(byWords).toMatchInlineSnapshot(`
-     "Could not assume acs:ram::1234567890123456:role/deploy: the access key is the root account's, which may not assume roles (NoPermission).
-
-     STS said: Roles may not be assumed by root accounts.
-
-     What it means:
-     The key belongs to the Alibaba Cloud account itself. Only RAM users and roles may assume a role, whatever the policies say.
-
-     What to do:
-     Create a RAM user for the CI, let it assume this role (the step prints the policy), and use its access key. Then delete the root account's key: it opens everything in the account.
-
-     1. The caller's side. Attach this policy to the new RAM user:
+     "1. The caller's side. Attach this policy to the new RAM user:
 
        {
          "Version": "1",
@@ -602,7 +622,7 @@ describe('a denied key', () => {
          ]
        }
 
-     2. The role's side. This trust policy of acs:ram::1234567890123456:role/deploy lets in everyone in the account 1234567890123456 who has the first policy. Where the role has one already, add the statement to it:
+     2. The role's side. This trust policy of acs:ram::1234567890123456:role/deploy accepts everyone in the account 1234567890123456 who has the first policy. If the role already has one, add the statement to it:
 
        {
          "Version": "1",
@@ -619,23 +639,37 @@ describe('a denied key', () => {
          ]
        }
 
-     Details:
+     ----
+     Could not assume acs:ram::1234567890123456:role/deploy: the access key is the root account's, which cannot assume roles (NoPermission).
+
+     STS said: Roles may not be assumed by root accounts.
+
+     What to do:
+     - Create a RAM user for the CI, allow it to assume this role (the step prints the policies), and use its access key. Then delete the root account's key: it gives access to everything in the account.
+
+     The details to compare or to paste are printed above this error, and in the job summary.
+
+     What it means:
+     The key belongs to the Alibaba Cloud account itself. Only RAM users and roles can assume a role, whatever the policies say.
+
+       Caller     the access key of the inputs
        Call       AssumeRole at sts.cn-hangzhou.aliyuncs.com, status 403
-       Asked by   the access key
-       RequestId  4B2C6D1E-0001"
+       RequestId  4B2C6D1E-0001
+
+     More: \`docs/troubleshooting.md\`"
     `)
     const root = { arn: 'acs:ram::1234567890123456:root', accountId: '1234567890123456' }
-    const byIdentity = explain(
+    const byIdentity = explained(
       byKey(stsError('NoPermission', NOT_AUTHORIZED)),
       situation(KEY, { caller: root }),
-    ).message
+    ).log
     expect(byIdentity).toContain("the access key is the root account's")
     expect(byIdentity).not.toContain('user/')
   })
 
   test("an unknown caller: the account that RAM names, else the role's", () => {
     const told = (accessDeniedDetail?: AccessDeniedDetail): string =>
-      explain(byKey(stsError('NoPermission', NOT_AUTHORIZED, { accessDeniedDetail })), situation(KEY)).message
+      explained(byKey(stsError('NoPermission', NOT_AUTHORIZED, { accessDeniedDetail })), situation(KEY)).log
     expect(told(detail({ authPrincipalOwnerId: '555' }))).toContain('"acs:ram::555:root"')
     expect(told()).toContain('"acs:ram::1234567890123456:root"')
   })
@@ -645,17 +679,17 @@ describe('a denied key', () => {
       accessDeniedDetail: detail({ authAction: 'sts:SetSourceIdentity' }),
     })
     const given = { ...KEY, 'role-external-id': 'ticket-7' }
-    const { message } = explain(byKey(refused), situation(given, { caller: user }))
+    const { log: message } = explained(byKey(refused), situation(given, { caller: user }))
     expect(message).toContain('"sts:ExternalId": "ticket-7"')
     expect(message.match(/"sts:SetSourceIdentity"/g)).toHaveLength(2)
     const earlier = new AssumeRoleError(ROLE, 1, 2, OWN_KEY, refused)
-    expect(explain(earlier, situation(given, { caller: user })).message).not.toContain('ticket-7')
+    expect(explained(earlier, situation(given, { caller: user })).log).not.toContain('ticket-7')
   })
 
   test.each([
     [
       { noPermissionType: 'ExplicitDeny', policyType: 'AssumeRolePolicy' },
-      "a statement with `Deny` forbids it in the role's trust policy. No `Allow` helps",
+      "a `Deny` statement forbids it in the role's trust policy. No `Allow` overrides it",
     ],
     [
       { noPermissionType: 'ImplicitDeny', policyType: 'ControlPolicy' },
@@ -671,12 +705,12 @@ describe('a denied key', () => {
     ],
   ])('AccessDeniedDetail in words: %j', (more, words) => {
     const refused = stsError('NoPermission', NOT_AUTHORIZED, { accessDeniedDetail: detail(more) })
-    expect(explain(byKey(refused), situation(KEY)).message).toContain(words)
+    expect(explained(byKey(refused), situation(KEY)).log).toContain(words)
   })
 
   test('NoPermission to an OIDC token is a matter of the trust policy alone', () => {
     const failure = byToken(stsError('NoPermission', 'No permission', { call: 'AssumeRoleWithOIDC' }))
-    const { message } = explain(failure, situation(OIDC, { oidcToken: jwt(CLAIMS) }))
+    const { log: message } = explained(failure, situation(OIDC, { oidcToken: jwt(CLAIMS) }))
     expect(message).toContain('"Federated"')
     expect(message).not.toContain('"RAM"')
   })
@@ -696,27 +730,28 @@ describe('a denied key', () => {
 describe('a key that STS does not take', () => {
   test('a disabled one', () => {
     expect(
-      explain(
+      explained(
         byKey(stsError('InvalidAccessKeyId.Inactive', 'Specified access key is disabled.')),
         situation(KEY),
-      ).message,
+      ).log,
     ).toMatchInlineSnapshot(`
      "Could not assume acs:ram::1234567890123456:role/deploy: the access key is disabled (InvalidAccessKeyId.Inactive).
 
      STS said: Specified access key is disabled.
 
-     What it means:
-     The key exists, but someone has disabled it, or Alibaba Cloud has, as it does with keys that were found in public.
-
-     The key comes from the inputs \`access-key-id\` and \`access-key-secret\`.
-
      What to do:
-     Ask why it was disabled. Then enable it in the RAM console, or better create a new key and put it in its place.
+     - Find out why it was disabled. Then enable it in the RAM console, or better, replace it with a new key.
 
-     Details:
+     What it means:
+     The key exists, but someone has disabled it. Alibaba Cloud itself disables keys that were found in public.
+
+     The refused key is the access key of the inputs.
+
+       Caller     the access key of the inputs
        Call       AssumeRole at sts.cn-hangzhou.aliyuncs.com, status 403
-       Asked by   the access key
-       RequestId  4B2C6D1E-0001"
+       RequestId  4B2C6D1E-0001
+
+     More: \`docs/troubleshooting.md\`"
     `)
   })
 
@@ -726,17 +761,17 @@ describe('a key that STS does not take', () => {
       'access-key-id': KEY['access-key-secret'],
       'access-key-secret': KEY['access-key-id'],
     }
-    const { message } = explain(
+    const { log: message } = explained(
       byKey(stsError('InvalidAccessKeyId.NotFound', 'Specified access key is not found.')),
       situation(exchanged),
     )
-    expect(message).toContain('the two seem to have been exchanged')
+    expect(message).toContain('the two look swapped')
     for (const secret of [KEY['access-key-id'], KEY['access-key-secret']])
       expect(message).not.toContain(secret)
   })
 
   test("an ID that is not Alibaba Cloud's", () => {
-    const { message } = explain(
+    const { log: message } = explained(
       byKey(stsError('InvalidAccessKeyId.NotFound', 'x')),
       situation({ ...KEY, 'access-key-id': 'AKIAEXAMPLE' }),
     )
@@ -746,23 +781,24 @@ describe('a key that STS does not take', () => {
 
   test('a temporary one without its token', () => {
     const refused = stsError('MissingSecurityToken', 'SecurityToken is mandatory for this action.')
-    expect(explain(byKey(refused), situation(KEY)).message).toMatchInlineSnapshot(`
-     "Could not assume acs:ram::1234567890123456:role/deploy: the key is a temporary one, and its security token is missing (MissingSecurityToken).
+    expect(explained(byKey(refused), situation(KEY)).log).toMatchInlineSnapshot(`
+     "Could not assume acs:ram::1234567890123456:role/deploy: the key is temporary, and its security token is missing (MissingSecurityToken).
 
      STS said: SecurityToken is mandatory for this action.
 
-     What it means:
-     A key whose ID begins with \`STS.\` works only together with the security token that it was issued with.
-
-     The key comes from the inputs \`access-key-id\` and \`access-key-secret\`.
-
      What to do:
-     Give all three parts of the key: \`access-key-id\`, \`access-key-secret\` and \`security-token\`.
+     - Set all three parts of the key: \`access-key-id\`, \`access-key-secret\` and \`security-token\`.
 
-     Details:
+     What it means:
+     A key whose ID begins with \`STS.\` works only with the security token that was issued with it.
+
+     The refused key is the access key of the inputs.
+
+       Caller     the access key of the inputs
        Call       AssumeRole at sts.cn-hangzhou.aliyuncs.com, status 403
-       Asked by   the access key
-       RequestId  4B2C6D1E-0001"
+       RequestId  4B2C6D1E-0001
+
+     More: \`docs/troubleshooting.md\`"
     `)
   })
 
@@ -775,9 +811,9 @@ describe('a key that STS does not take', () => {
     const refused = stsError('InvalidSecurityToken.Expired', 'Specified SecurityToken is expired.', {
       call: 'GetCallerIdentity',
     })
-    const { message } = explain(refused, situation(given))
+    const { log: message } = explained(refused, situation(given))
     expect(message.split('\n')[0]).toBe(
-      'Could not get credentials: the session that the key belongs to has ended (InvalidSecurityToken.Expired).',
+      'Could not get credentials: the session of the key has expired (InvalidSecurityToken.Expired).',
     )
     expect(message).toContain('Call       GetCallerIdentity at')
   })
@@ -789,24 +825,25 @@ describe('values that STS does not take', () => {
       'InvalidParameter.DurationSeconds',
       'The Min/Max value of DurationSeconds is 15min/1hr.',
     )
-    expect(explain(byKey(refused), situation({ ...KEY, 'role-duration-seconds': '7200' })).message)
+    expect(explained(byKey(refused), situation({ ...KEY, 'role-duration-seconds': '7200' })).log)
       .toMatchInlineSnapshot(`
      "Could not assume acs:ram::1234567890123456:role/deploy: the role does not allow a session this long (InvalidParameter.DurationSeconds).
 
      STS said: The Min/Max value of DurationSeconds is 15min/1hr.
 
+     What to do:
+     - Reduce \`role-duration-seconds\`, or raise the maximum of the role: in the RAM console, or with \`aliyun ram UpdateRole --RoleName <role> --NewMaxSessionDuration <seconds>\`.
+
      What it means:
      A session lasts from 900 seconds to the role's MaxSessionDuration, which is 3600 seconds unless someone has raised it (43200 at most).
 
-     \`role-duration-seconds\` is 7200; the MaxSessionDuration of acs:ram::1234567890123456:role/deploy is what limits it.
+     \`role-duration-seconds\` is 7200; its limit is the MaxSessionDuration of acs:ram::1234567890123456:role/deploy.
 
-     What to do:
-     Ask for less with \`role-duration-seconds\`, or raise the maximum of the role: in the RAM console, or with \`aliyun ram UpdateRole --RoleName <role> --NewMaxSessionDuration <seconds>\`.
-
-     Details:
+       Caller     the access key of the inputs
        Call       AssumeRole at sts.cn-hangzhou.aliyuncs.com, status 403
-       Asked by   the access key
-       RequestId  4B2C6D1E-0001"
+       RequestId  4B2C6D1E-0001
+
+     More: \`docs/troubleshooting.md\`"
     `)
   })
 
@@ -817,7 +854,7 @@ describe('values that STS does not take', () => {
     [400, "this machine's clock is right"],
   ])('the clock, %d ms off', (clockSkewMs, words) => {
     expect(
-      explain(byKey(stsError('InvalidTimeStamp.Expired', 'x', { clockSkewMs })), situation(KEY)).message,
+      explained(byKey(stsError('InvalidTimeStamp.Expired', 'x', { clockSkewMs })), situation(KEY)).log,
     ).toContain(words)
   })
 
@@ -826,7 +863,7 @@ describe('values that STS does not take', () => {
     ['InvalidParameter.PolicySize', '`inline-session-policy` has 34 bytes'],
     ['InvalidParameter.ExternalId', '`role-external-id` is ticket-7.'],
     ['InvalidParameter.SourceIdentity', '`source-identity` is alice.'],
-    ['InvalidParameter.RoleArn', `\`role-to-assume\` holds ${ROLE}.`],
+    ['InvalidParameter.RoleArn', `\`role-to-assume\` contains ${ROLE}.`],
     ['InvalidApi.NotFound', 'The endpoint is sts.cn-hangzhou.aliyuncs.com, and `region` is cn-hangzhou.'],
   ])('%s shows the value', (code, words) => {
     const given = {
@@ -836,26 +873,27 @@ describe('values that STS does not take', () => {
       'role-external-id': 'ticket-7',
       'source-identity': 'alice',
     }
-    expect(explain(byKey(stsError(code, 'x')), situation(given)).message).toContain(words)
+    expect(explained(byKey(stsError(code, 'x')), situation(given)).log).toContain(words)
   })
 
   test('an unknown code', () => {
     const refused = stsError('Brand.New', 'Something happened.', {
       recommend: 'https://api.aliyun.com/troubleshoot?q=Brand.New',
     })
-    expect(explain(byKey(refused), situation(KEY)).message).toMatchInlineSnapshot(`
+    expect(explained(byKey(refused), situation(KEY)).log).toMatchInlineSnapshot(`
      "Could not assume acs:ram::1234567890123456:role/deploy: STS refused (Brand.New).
 
      STS said: Something happened.
 
      What it means:
-     This code is not one that the step knows; STS's own words above are all there is.
+     This step does not know the code; STS's own words are all there is.
 
-     Details:
+       Caller     the access key of the inputs
        Call       AssumeRole at sts.cn-hangzhou.aliyuncs.com, status 403
-       Asked by   the access key
        RequestId  4B2C6D1E-0001
-       About it   https://api.aliyun.com/troubleshoot?q=Brand.New"
+       Help       https://api.aliyun.com/troubleshoot?q=Brand.New
+
+     More: \`docs/troubleshooting.md\`"
     `)
   })
 })
@@ -863,7 +901,7 @@ describe('values that STS does not take', () => {
 describe('no OIDC token', () => {
   const noIssuer = byToken(new OidcTokenError('no-issuer', ['no issuer']))
   const told = (env: Readonly<Record<string, string>>, event?: unknown): string =>
-    explain(noIssuer, situation(OIDC, { run: readRunContext(env), event })).message
+    explained(noIssuer, situation(OIDC, { run: readRunContext(env), event })).log
   const pullRequest = (head: unknown, base: unknown = { full_name: 'octo-org/octo-repo' }): object => ({
     pull_request: { head: { repo: head }, base: { repo: base } },
   })
@@ -872,21 +910,23 @@ describe('no OIDC token', () => {
 
   test('the permission is missing', () => {
     expect(told(GITHUB)).toMatchInlineSnapshot(`
-     "Could not assume acs:ram::1234567890123456:role/deploy: the job has no permission to ask for an OIDC token (\`id-token: write\`).
-
-     What it means:
-     GitHub hands out OIDC tokens only to jobs that may write \`id-token\`. Without it the runner sets neither \`ACTIONS_ID_TOKEN_REQUEST_URL\` nor \`ACTIONS_ID_TOKEN_REQUEST_TOKEN\`.
+     "Could not assume acs:ram::1234567890123456:role/deploy: the job has no permission to request an OIDC token (\`id-token: write\`).
 
      What to do:
-     Add this to the job, or to the top of the workflow:
+     Add this to the job:
 
        permissions:
          id-token: write
          contents: read
 
-     - \`permissions\` takes away every permission that it does not list, so \`contents: read\` (for \`actions/checkout\`) and whatever else the job uses must be there too.
-     - In a reusable workflow the job that calls it (\`uses: .../workflow.yml\`) must grant the permission as well.
-     - In a composite action it is the job that uses the action."
+     - \`permissions\` removes every permission that it does not list. Keep \`contents: read\` for \`actions/checkout\`, and add whatever else the job uses.
+     - In a reusable workflow the calling job (\`uses: .../workflow.yml\`) must grant the permission as well.
+     - In a composite action it is the job that uses the action.
+
+     What it means:
+     GitHub gives OIDC tokens only to jobs with the permission \`id-token: write\`. Without it the runner sets neither \`ACTIONS_ID_TOKEN_REQUEST_URL\` nor \`ACTIONS_ID_TOKEN_REQUEST_TOKEN\`.
+
+     More: \`docs/troubleshooting.md\`"
     `)
   })
 
@@ -901,17 +941,19 @@ describe('no OIDC token', () => {
   test("a fork's pull request", () => {
     expect(told(PULL_REQUEST, pullRequest({ full_name: 'stranger/octo-repo', fork: true })))
       .toMatchInlineSnapshot(`
-     "Could not assume acs:ram::1234567890123456:role/deploy: this run belongs to a pull request from a fork, and GitHub gives those no OIDC token.
-
-     What it means:
-     The code of a fork is not the repository's own, so GitHub withholds OIDC tokens and secrets from it. No \`permissions\` change that.
+     "Could not assume acs:ram::1234567890123456:role/deploy: this run belongs to a pull request from a fork, which gets no OIDC token.
 
      What to do:
-     Let the job, or this step, pass over pull requests from forks:
+     Skip the job, or this step, for pull requests from forks:
 
        if: github.event_name != 'pull_request' || github.event.pull_request.head.repo.full_name == github.repository
 
-     What needs Alibaba Cloud can run after the merge, on \`push\`."
+     What needs Alibaba Cloud can run after the merge, on \`push\`.
+
+     What it means:
+     Anyone can write the code of a fork, so the CI gives its pull requests neither OIDC tokens nor secrets. \`permissions\` do not change that.
+
+     More: \`docs/troubleshooting.md\`"
     `)
   })
 
@@ -946,60 +988,66 @@ describe('no OIDC token', () => {
   test('Dependabot', () => {
     const env = { ...PULL_REQUEST, GITHUB_ACTOR: 'dependabot[bot]' }
     expect(told(env, pullRequest({ full_name: 'octo-org/octo-repo' }))).toMatchInlineSnapshot(`
-     "Could not assume acs:ram::1234567890123456:role/deploy: Dependabot started this run, and GitHub gives its runs no OIDC token.
-
-     What it means:
-     Runs that Dependabot starts are treated as those of a fork: no OIDC token, and none of the secrets of Actions.
+     "Could not assume acs:ram::1234567890123456:role/deploy: Dependabot started this run, and its runs get no OIDC token.
 
      What to do:
-     Let the job, or this step, pass over Dependabot's runs:
+     Skip the job, or this step, for Dependabot's runs:
 
        if: github.actor != 'dependabot[bot]'
 
-     Where the run needs Alibaba Cloud, give it an access key of a RAM user that may do little, as Dependabot secrets (Settings, Secrets and variables, Dependabot), in \`access-key-id\` and \`access-key-secret\`."
+     If the run needs Alibaba Cloud, create an access key of a RAM user with few permissions, store it as Dependabot secrets (Settings, Secrets and variables, Dependabot), and use it in \`access-key-id\` and \`access-key-secret\`.
+
+     What it means:
+     GitHub treats runs that Dependabot starts like those of a fork: they get no OIDC token and none of the secrets of Actions.
+
+     More: \`docs/troubleshooting.md\`"
     `)
   })
 
   test('a runner without an issuer', () => {
     expect(told({ GITEA_ACTIONS: 'true', GITHUB_SERVER_URL: 'https://gitea.example' }))
       .toMatchInlineSnapshot(`
-     "Could not assume acs:ram::1234567890123456:role/deploy: the runner is not GitHub's own (it works for gitea.example) and has no OIDC issuer.
-
-     What it means:
-     act, Gitea and Forgejo run GitHub's workflows. Where they set no \`ACTIONS_ID_TOKEN_REQUEST_URL\` they have no token to give, and \`permissions\` do not matter.
+     "Could not assume acs:ram::1234567890123456:role/deploy: Gitea's runner (for gitea.example) has no OIDC issuer.
 
      What to do:
-     - Use an access key: \`access-key-id\` and \`access-key-secret\`, in place of \`oidc-provider-arn\`.
-     - Or, where something else on the machine issues OIDC tokens, put one into a file and name it in \`oidc-token-file\`, beside \`oidc-provider-arn\`."
+     - Use an access key: \`access-key-id\` and \`access-key-secret\` instead of \`oidc-provider-arn\`.
+     - If something else on the machine issues OIDC tokens, write one to a file and set \`oidc-token-file\` to its path, next to \`oidc-provider-arn\`.
+
+     What it means:
+     act and Gitea run GitHub's workflows, but do not set \`ACTIONS_ID_TOKEN_REQUEST_URL\`: there is nobody to ask for a token, whatever the \`permissions\`.
+
+     More: \`docs/troubleshooting.md\`"
     `)
-    expect(told({ ...GITHUB, ACT: 'true' })).toContain("the runner is not GitHub's own (act, for one)")
+    expect(told({ ...GITHUB, ACT: 'true' })).toContain('act has no OIDC issuer')
   })
 
   test.each([
-    [401, 'does not accept the request token'],
-    [403, 'does not let it have a token'],
-    [400, 'does not take the request as it is'],
+    [401, "does not accept this job's request token"],
+    [403, 'does not give it a token'],
+    [400, 'does not accept the request as it is'],
   ])('the issuer refuses with %d', (status, words) => {
     const error = new OidcTokenError(
       'issuer-refused',
       [`The OIDC issuer i.example refused to issue a token (status ${status})`],
       { status },
     )
-    const { message } = explain(byToken(error), situation(OIDC))
+    const { log: message } = explained(byToken(error), situation(OIDC))
     expect(message).toContain(`(status ${status})`)
     expect(message).toContain(words)
   })
 
   test('the token file', () => {
     const error = new OidcTokenError('token-file', ['oidc-token-file: /run/token cannot be read (ENOENT)'])
-    expect(explain(byToken(error), situation({ ...OIDC, 'oidc-token-file': '/run/token' })).message)
+    expect(explained(byToken(error), situation({ ...OIDC, 'oidc-token-file': '/run/token' })).log)
       .toMatchInlineSnapshot(`
-     "Could not assume acs:ram::1234567890123456:role/deploy: the token file /run/token cannot be read (ENOENT).
+     "Could not assume acs:ram::1234567890123456:role/deploy: oidc-token-file: /run/token cannot be read (ENOENT).
 
      What to do:
-     - See that \`oidc-token-file\` names the file as this job sees it: a job in a container has other paths than its host.
-     - See that whatever writes the file has run before this step, that it writes the JWT alone, and that the runner's user may read it.
-     - In ACK the file is there only in pods to which RRSA is injected: \`/var/run/secrets/ack.alibabacloud.com/rrsa-tokens/token\`."
+     - Check that \`oidc-token-file\` is the path as this job sees it: a job in a container has other paths than its host.
+     - Check that the program which writes the file has run before this step, that it writes the JWT alone, and that the runner's user can read it.
+     - In ACK only pods with RRSA injection have the file: \`/var/run/secrets/ack.alibabacloud.com/rrsa-tokens/token\`.
+
+     More: \`docs/troubleshooting.md\`"
     `)
   })
 })
@@ -1011,42 +1059,46 @@ describe('no usable answer', () => {
     given: Readonly<Record<string, string>> = OIDC,
     host?: string,
     proxy?: string,
+    more: { nodeCode?: string; node?: NodeSettings } = {},
   ): string => {
     const { endpoint } = inputs(given)
-    return explain(
-      byToken(new TransportError(fault, host ?? endpoint.host, [message], { proxy })),
-      situation(given),
-    ).message
+    const { nodeCode, node = NODE_20 } = more
+    return explained(
+      byToken(new TransportError(fault, host ?? endpoint.host, [message], { proxy, nodeCode })),
+      situation(given, { node }),
+    ).log
   }
   const GLOBAL = { 'role-to-assume': ROLE, 'oidc-provider-arn': PROVIDER }
 
   test('TLS', () => {
     expect(told('tls', 'no trusted TLS connection (SELF_SIGNED_CERT_IN_CHAIN)')).toMatchInlineSnapshot(`
-     "Could not assume acs:ram::1234567890123456:role/deploy: the certificate of sts.cn-hangzhou.aliyuncs.com is not one that this machine trusts.
+     "Could not assume acs:ram::1234567890123456:role/deploy: this machine does not trust the certificate of sts.cn-hangzhou.aliyuncs.com.
 
      What happened: sts.cn-hangzhou.aliyuncs.com: no trusted TLS connection (SELF_SIGNED_CERT_IN_CHAIN)
 
-     What it means:
-     Most likely a proxy on the way inspects TLS and shows a certificate of its own CA, which Node does not know. Node does not look into the system's store of CAs.
-
      What to do:
-     - Put the CA's certificate (PEM) on the runner and name it in \`NODE_EXTRA_CA_CERTS\`. It must be set before this step starts: for the job, or in the runner's own environment.
+     - Put the CA's certificate (PEM) on the runner and set \`NODE_EXTRA_CA_CERTS\` to its path. It must be set before this step starts: for the job, or in the environment of the runner.
      - Or ask the proxy's administrators not to inspect sts.cn-hangzhou.aliyuncs.com.
 
      For example, in the job:
 
        env:
-         NODE_EXTRA_CA_CERTS: /etc/ssl/certs/company-ca.pem"
+         NODE_EXTRA_CA_CERTS: /etc/ssl/certs/company-ca.pem
+
+     What it means:
+     Most likely a proxy on the way inspects TLS and shows a certificate of its own CA, which Node.js does not know. By default Node.js does not use the CAs of the system.
+
+     More: \`docs/troubleshooting.md\`"
     `)
   })
 
   test.each([
     ['ERR_TLS_CERT_ALTNAME_INVALID', 'is for another name'],
-    ['CERT_HAS_EXPIRED', 'More often than the certificate it is the clock'],
-    ['ERR_SSL_WRONG_VERSION_NUMBER', 'does not speak TLS as it should'],
+    ['CERT_HAS_EXPIRED', 'More often the clock is wrong'],
+    ['ERR_SSL_WRONG_VERSION_NUMBER', 'does not speak TLS as expected'],
     ['UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'NODE_EXTRA_CA_CERTS'],
   ])('TLS: %s', (code, words) => {
-    expect(told('tls', `no trusted TLS connection (${code})`)).toContain(words)
+    expect(told('tls', 'x', OIDC, undefined, undefined, { nodeCode: code })).toContain(words)
   })
 
   test('the proxy refuses', () => {
@@ -1063,36 +1115,40 @@ describe('no usable answer', () => {
 
      What happened: sts.cn-hangzhou.aliyuncs.com (via proxy proxy.example:3128): the proxy wants authentication (407)
 
-     What it means:
-     The proxy does not let us through to sts.cn-hangzhou.aliyuncs.com as we are (407).
-
      What to do:
-     - Give the user and the password in the proxy's URL, reserved characters percent-encoded (\`@\` is \`%40\`): \`HTTPS_PROXY: http://user:password@host:port\`, the whole from a secret.
-     - Or let sts.cn-hangzhou.aliyuncs.com pass by the proxy: add it to \`NO_PROXY\`, where the network allows it."
+     - Put the user and the password into the proxy's URL, with reserved characters percent-encoded (\`@\` is \`%40\`): \`HTTPS_PROXY: http://user:password@host:port\`. Keep the URL in a secret.
+     - If the network allows it, bypass the proxy: add sts.cn-hangzhou.aliyuncs.com to \`NO_PROXY\`.
+
+     What it means:
+     The answer 407 came from the proxy, before anything reached sts.cn-hangzhou.aliyuncs.com.
+
+     More: \`docs/troubleshooting.md\`"
     `)
   })
 
   test('unreachable: what named the host', () => {
     expect(told('unreachable', 'no such host name (ENOTFOUND)', { ...OIDC, region: 'cn-hangzho' })).toContain(
-      'follows from `region` (cn-hangzho)',
+      'comes from `region` (cn-hangzho)',
     )
     expect(told('unreachable', 'x', { ...OIDC, 'sts-endpoint': 'sts.example' })).toContain(
-      'follows from `sts-endpoint`',
+      'comes from `sts-endpoint`',
     )
     expect(
       told('unreachable', 'x', { ...OIDC, 'sts-endpoint': 'sts-vpc.cn-hangzhou.aliyuncs.com' }),
-    ).toContain('inside a VPC of its region only')
+    ).toContain('can be reached only from inside a VPC of its region')
     expect(told('unreachable', 'x', OIDC, 'issuer.example')).not.toMatch(/sts-endpoint|`region`/)
     expect(told('unreachable', 'x', OIDC, undefined, 'proxy.example:3128')).toContain(
-      'The proxy proxy.example:3128 cannot be reached',
+      'names the right proxy (proxy.example:3128)',
     )
   })
 
   test.each(['unreachable', 'timeout', 'broken', 'status'] as const)(
-    'the global host from abroad: %s',
+    'a host in mainland China, asked from abroad: %s',
     (fault) => {
-      expect(told(fault, 'x', GLOBAL)).toContain('sts.aliyuncs.com lies in mainland China')
-      expect(told(fault, 'x')).not.toContain('mainland China')
+      expect(told(fault, 'x', GLOBAL)).toContain('sts.aliyuncs.com is in mainland China')
+      expect(told(fault, 'x')).toContain('sts.cn-hangzhou.aliyuncs.com is in mainland China')
+      for (const region of ['cn-hongkong', 'eu-central-1'])
+        expect(told(fault, 'x', { ...OIDC, region })).not.toContain('mainland China')
     },
   )
 
@@ -1108,20 +1164,22 @@ describe('no usable answer', () => {
     const failure = byToken(
       new RetriesExhaustedError('AssumeRoleWithOIDC', 4, 51_240, 'deadline', ['time'], cause),
     )
-    expect(explain(failure, situation(GLOBAL)).message).toMatchInlineSnapshot(`
+    expect(explained(failure, situation(GLOBAL)).log).toMatchInlineSnapshot(`
      "Could not assume acs:ram::1234567890123456:role/deploy: sts.aliyuncs.com did not answer in time, after 4 attempts in 51.2 s.
-
-     \`timeout-seconds\` (60 for the whole step) left no time for another attempt at AssumeRoleWithOIDC. Of the last one:
 
      What happened: sts.aliyuncs.com: no answer within 10.0 s
 
-     What it means:
-     A firewall that drops packets looks like this, and so does a long or crowded way to the host.
-
      What to do:
-     - sts.aliyuncs.com lies in mainland China, and from abroad many calls to it fail. Give \`region\` (a near one, such as \`ap-southeast-1\` or \`eu-central-1\`): STS is then asked there. The credentials hold everywhere.
-     - Where the network asks for a proxy, set \`HTTPS_PROXY\` for the job. Otherwise let the runner through to sts.aliyuncs.com, port 443.
-     - A single call has 10 s; the whole step has \`timeout-seconds\` (60)."
+     - sts.aliyuncs.com is in mainland China, and from abroad many calls to it fail. Set \`sts-endpoint\` to that of a near region, such as \`sts.ap-southeast-1.aliyuncs.com\` or \`sts.eu-central-1.aliyuncs.com\`: the credentials are valid in all regions.
+     - If the network requires a proxy, set \`HTTPS_PROXY\` for the job. Otherwise allow the runner to connect to sts.aliyuncs.com, port 443.
+     - A single call has 10 s; the whole step has \`timeout-seconds\` (60).
+
+     What it means:
+     \`timeout-seconds\` (60 for the whole step) left no time for another attempt at AssumeRoleWithOIDC. This is about the last one.
+
+     A firewall that drops packets looks like this, and so does a long or crowded route to the host.
+
+     More: \`docs/troubleshooting.md\`"
     `)
   })
 
@@ -1136,23 +1194,24 @@ describe('no usable answer', () => {
         stsError('Throttling.User', 'Request was denied due to user flow control.'),
       ),
     )
-    expect(explain(failure, situation(KEY)).message).toMatchInlineSnapshot(`
+    expect(explained(failure, situation(KEY)).log).toMatchInlineSnapshot(`
      "Could not assume acs:ram::1234567890123456:role/deploy: STS is throttling this account (Throttling.User), after 5 attempts in 12.3 s.
-
-     AssumeRole was tried as often as \`retry-max-attempts\` allows (5). Of the last attempt:
 
      STS said: Request was denied due to user flow control.
 
-     What it means:
-     STS answers 100 AssumeRole calls a second for the whole account; every job, tool and service of the account shares them.
-
      What to do:
-     Run the job again. If it comes back, start fewer jobs at the same moment (a matrix with \`max-parallel\`, schedules that are not all on the hour), or raise \`retry-max-attempts\` and \`timeout-seconds\`.
+     - Run the job again. If it happens again, start fewer jobs at the same moment (a matrix with \`max-parallel\`, schedules that are not all on the hour), or raise \`retry-max-attempts\` and \`timeout-seconds\`.
 
-     Details:
+     What it means:
+     AssumeRole was tried as often as \`retry-max-attempts\` allows (5). This is about the last attempt.
+
+     STS allows 100 AssumeRole calls a second for the whole account. All jobs, tools and services of the account share them.
+
+       Caller     the access key of the inputs
        Call       AssumeRole at sts.cn-hangzhou.aliyuncs.com, status 403
-       Asked by   the access key
-       RequestId  4B2C6D1E-0001"
+       RequestId  4B2C6D1E-0001
+
+     More: \`docs/troubleshooting.md\`"
     `)
   })
 
@@ -1161,47 +1220,50 @@ describe('no usable answer', () => {
       'the metadata service answered with status 503',
     ])
     const failure = new RetriesExhaustedError('metadata request', 1, 80, 'attempts', ['attempts'], cause)
-    const [first] = explain(
+    const [first] = explained(
       failure,
       situation({ 'credential-source': 'ecs-ram-role', 'role-to-assume': ROLE }),
     ).message.split('\n')
     expect(first).toBe(
-      'Could not get credentials: 100.100.100.200 is too busy or has a fault of its own, after 1 attempt in 0.1 s.',
+      'Could not get credentials: 100.100.100.200 is overloaded or has an internal error, after 1 attempt in 0.1 s.',
     )
   })
 })
 
 describe('errors of other kinds', () => {
+  const END = '\n\nMore: `docs/troubleshooting.md`'
+
   test('keep their message', () => {
     const faults = new InputError([['region: got "x". Accepted: y.'], ['profile: got "z". Accepted: w.']])
-    expect(explain(faults, situation(OIDC)).message).toBe(faults.message)
-    expect(explain(faults, situation(OIDC)).summary).toBe(`\`\`\`text\n${faults.message}\n\`\`\`\n`)
-    expect(explain('a string', situation(OIDC)).message).toBe('a string')
+    expect(explained(faults, situation(OIDC)).log).toBe(`${faults.message}${END}`)
+    expect(explained(faults, situation(OIDC)).summary).toContain('- region: got "x". Accepted: y.')
+    expect(explained('a string', situation(OIDC)).log).toBe(`a string${END}`)
   })
 
   test.each([[undefined], [null], [42], [Object.create(null)], [Symbol('x')], [{ stack: 'secret' }]])(
     'nothing of a thrown %p is opened',
     (thrown) => {
-      const { message } = explain(thrown, situation(OIDC))
-      expect(message).toMatch(/^an unexpected (undefined|null|number|object|symbol) was thrown$/)
+      const [first] = explained(thrown, situation(OIDC)).log.split('\n')
+      expect(first).toMatch(/^an unexpected (undefined|null|number|object|symbol) was thrown$/)
     },
   )
 
   test('name the role that they kept from being assumed', () => {
-    expect(explain(byToken(new Error('It broke.')), situation(OIDC)).message).toBe(
-      `Could not assume ${ROLE}: It broke.`,
+    expect(explained(byToken(new Error('It broke.')), situation(OIDC)).log).toBe(
+      `Could not assume ${ROLE}: It broke.${END}`,
     )
   })
 
   test('cannot give the runner a command, nor the summary markup', () => {
-    const { message, summary } = explain(
+    const { message, summary } = explained(
       new Error('x\n::set-env name=a::b\r\n  ::stop-commands::x\n##[command]\u0007\n```\n<img>'),
       situation(OIDC),
     )
-    expect(message).toBe(
-      'x\n\\u{3a}:set-env name=a::b\n  \\u{3a}:stop-commands::x\n##\\u005bcommand]\\u{7}\n```\n<img>',
+    expect(message.split('\n')[0]).toBe(
+      'x\\u{a}::set-env name=a::b\\u{d}\\u{a}  ::stop-commands::x\\u{a}##\\u005bcommand]\\u{7}\\u{a}```\\u{a}<img>',
     )
-    expect(summary.startsWith('````text\n')).toBe(true)
-    expect(summary.endsWith('\n````\n')).toBe(true)
+    expect(summary.split('\n')[0]).toBe(
+      '### ````x\\u{a}::set-env name=a::b\\u{d}\\u{a}  ::stop-commands::x\\u{a}##\\u005bcommand]\\u{7}\\u{a}```\\u{a}<img>````',
+    )
   })
 })

@@ -90,6 +90,6 @@ withModes("a container's own user who may not write GITHUB_ENV is told what to d
   })
   expect(main.status).toBe(1)
   expect(main.stdout).toMatch(
-    /^::error::GITHUB_ENV \(.*set_env\) cannot be written by the user of this process \(EACCES\)\. .*"options: --user root" under "container"/,
+    /^::error title=No Alibaba Cloud credentials::GITHUB_ENV \(.*set_env\) cannot be written by the user of this process \(EACCES\)\. .*"options: --user root" under "container"/,
   )
 })

@@ -76,7 +76,7 @@ function exportedNames(statement: ts.Statement): Export[] {
 }
 
 /** Rooms that keep the rules below already. */
-const ROOMS = /^src\/(inputs|runner|handover|secrecy)\//
+const ROOMS = /^src\/(diagnosis|errors|handover|inputs|runner|secrecy|text)\//
 
 /** What is there more than once. */
 function repeated(values: readonly string[]): string[] {

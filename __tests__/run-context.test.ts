@@ -31,7 +31,9 @@ test('what GitHub says', () => {
     ref: 'refs/heads/main',
     actor: 'octocat',
     serverUrl: 'https://ghes.example.com',
-    notGithub: false,
+    runner: 'github',
+    actionRepository: undefined,
+    actionRef: undefined,
   })
 })
 
@@ -54,8 +56,22 @@ test('what is unknown is undefined, and the variables of this process are not as
   }
 })
 
-test.each(['ACT', 'GITEA_ACTIONS', 'FORGEJO_ACTIONS'])('%s is not GitHub', (name) => {
-  expect(readRunContext({ ...GITHUB, [name]: 'true' }).notGithub).toBe(true)
+test.each([
+  [['ACT'], 'act'],
+  [['GITEA_ACTIONS'], 'gitea'],
+  [['FORGEJO_ACTIONS', 'GITEA_ACTIONS'], 'forgejo'],
+  [['FORGEJO_ACTIONS', 'GITEA_ACTIONS', 'ACT'], 'forgejo'],
+] as const)('%j: the runner is of %s', (names, runner) => {
+  const variables = Object.fromEntries(names.map((name) => [name, 'true']))
+  expect(readRunContext({ ...GITHUB, ...variables }).runner).toBe(runner)
+})
+
+test('the action in `uses`', () => {
+  const uses = { GITHUB_ACTION_REPOSITORY: 'octo/credentials', GITHUB_ACTION_REF: 'v1' }
+  expect(readRunContext({ ...GITHUB, ...uses })).toMatchObject({
+    actionRepository: 'octo/credentials',
+    actionRef: 'v1',
+  })
 })
 
 describe('the event', () => {

@@ -228,7 +228,7 @@ describe.each(NODES)('on %s', (node) => {
         `Could not assume role ${link} of ${roles.length}, ${roles[link - 1] ?? ''}: `,
       )
       expect(message).toMatch(/\((AuthenticationFail\.)?NoPermission\)/)
-      expect(/^ *Asked by +(.*)$/m.exec(message)?.[1]).toMatch(new RegExp(`^${caller}`))
+      expect(/^ *Caller +(.*)$/m.exec(message)?.[1]).toMatch(new RegExp(`^${caller}`))
       const asked = world.standIn.requests
         .filter(({ service }) => service === 'sts')
         .map(({ action }) => action)

@@ -1,33 +1,8 @@
-import { spawn, spawnSync } from 'node:child_process'
-import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { beforeAll, describe, expect, test } from '@jest/globals'
 import { INSTANCE_ROLE, type Case, type Outcome } from './support/in-namespace.js'
 import { NODES } from './support/job.js'
+import { obstacle, outcomesOf } from './support/namespace.js'
 import { ACCOUNT, DEPLOY_ROLE } from './support/world.js'
-
-/** A private network: nothing but a loopback interface, and this process its root. */
-const IN_NAMESPACE = ['unshare', '-rn', 'sh', '-c', 'ip link set lo up && exec "$0" "$@"'] as const
-
-const probe = spawnSync(
-  IN_NAMESPACE[0],
-  [...IN_NAMESPACE.slice(1), 'ip', 'address', 'add', '100.100.100.200/32', 'dev', 'lo'],
-  {
-    encoding: 'utf8',
-  },
-)
-const obstacle = probe.status === 0 ? undefined : (probe.error?.message ?? probe.stderr.trim())
-
-async function outcomesOf(cases: Readonly<Record<string, Case>>): Promise<Record<string, Outcome>> {
-  const driver = ['--import', 'tsx', join(import.meta.dirname, 'support/in-namespace.ts')]
-  const child = spawn(IN_NAMESPACE[0], [...IN_NAMESPACE.slice(1), process.execPath, ...driver], {
-    stdio: ['pipe', 'pipe', 'pipe'],
-  })
-  child.stdin.end(JSON.stringify(cases))
-  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)])
-  if (stdout === '') throw new Error(stderr)
-  return JSON.parse(stdout) as Record<string, Outcome>
-}
 
 const HARDENED_ONLY = { hardened: true, allowV1: false }
 const BOTH = { hardened: true, allowV1: true }

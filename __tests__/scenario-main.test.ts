@@ -49,7 +49,7 @@ describe.each(NODES)('on %s', (node) => {
       `Expires:   ${expiration} (in 60 minutes)`,
       expect.stringMatching(/^RequestId: [0-9A-F-]{36}$/),
       'Exported:  the ALIBABA_CLOUD_*, ALIBABACLOUD_* and ALICLOUD_* variables',
-      'When the job ends: variables and profile are restored.',
+      'When the job ends: the variables are restored.',
       '##[endgroup]',
       '',
     ])
@@ -288,6 +288,8 @@ describe.each(NODES)('on %s', (node) => {
         '- region: nothing given. Accepted: a region ID such as cn-hangzhou: the aliyun CLI refuses a profile without a region.',
         '- sts-endpoint: got "http://sts.aliyuncs.com". Accepted: a host such as sts.cn-hangzhou.aliyuncs.com, or its https URL without path, query and user; http only for a loopback address.',
         '- cleanup: got "yes". Accepted: true or false.',
+        '',
+        'More: `docs/troubleshooting.md`',
       ].join('\n'),
     ])
     expect(world.standIn.requests).toEqual([])
@@ -299,7 +301,7 @@ describe.each(NODES)('on %s', (node) => {
     const main = await job.main(world.byKey, { 'INPUT_ALLOWED-ACCOUNT-ID': '42', 'INPUT_FETCH-DEPTH': '1' })
     expect(main.exitCode).toBe(1)
     expect(main.errors).toEqual([
-      'allowed-account-id: this action has no such input. Accepted: the name allowed-account-ids.',
+      'allowed-account-id: this action has no such input. Accepted: the name allowed-account-ids.\n\nMore: `docs/troubleshooting.md`',
     ])
     expect(world.standIn.requests).toEqual([])
   })

@@ -129,11 +129,8 @@ describe.each(NODES)('on %s', (node) => {
       }),
     )
     const main = await run()
-    expect(main.errors).toEqual([
-      expect.stringMatching(
-        /AuthenticationFail\.NoPermission[^]*"oidc:sub": \[?\s*"repo:someone\/else:ref:refs\/heads\/main"/,
-      ),
-    ])
+    expect(main.errors).toEqual([expect.stringContaining('(AuthenticationFail.NoPermission).')])
+    expect(main.log).toMatch(/"oidc:sub": "repo:someone\/else:ref:refs\/heads\/main"/)
     expect(main.summary).toContain('repo:someone/else:ref:refs/heads/main')
     expect(stsCalls()).toHaveLength(1)
   })

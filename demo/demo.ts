@@ -345,7 +345,8 @@ function newJob(
 }
 
 function indentedIn(log: string, text: string): boolean {
-  return log.includes(text.replace(/^/gm, '  '))
+  const withoutIndentation = (lines: string): string => lines.replace(/^ +/gm, '')
+  return withoutIndentation(log).includes(withoutIndentation(text))
 }
 
 function title(text: string): void {

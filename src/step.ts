@@ -1,7 +1,7 @@
 /** The story of main, from its inputs to its hand-over. Each line gives the next what it needs. */
 import { randomUUID } from 'node:crypto'
+import { debugClaims } from './diagnosis/debug-claims.js'
 import { reportFailure } from './diagnosis/report-failure.js'
-import { textOf } from './errors/action-error.js'
 import { handOver, type ProfileTarget } from './handover/hand-over.js'
 import { identityConflicts } from './handover/identity-conflicts.js'
 import { successReport } from './handover/report.js'
@@ -29,7 +29,7 @@ export async function run(runner: Runner, job: JobEnvironment): Promise<void> {
     runner.requireFileCommands()
     inputs = readInputs(runner, job)
   } catch (failure) {
-    runner.fail(textOf(failure))
+    await reportFailure(runner, failure, { job })
     return
   }
 
@@ -39,6 +39,7 @@ export async function run(runner: Runner, job: JobEnvironment): Promise<void> {
   })
   endNotLaterThan(policy.deadline + GRACE_MS, () => {
     runner.fail(
+      ['No Alibaba Cloud credentials'],
       say`The step did not end within timeout-seconds (${inputs.timeoutSeconds}): something on this machine, such as a file system, does not answer.`,
     )
   })
@@ -65,8 +66,9 @@ export async function run(runner: Runner, job: JobEnvironment): Promise<void> {
     for (const warning of [...inputs.warnings, ...conflicts]) runner.warning(say`${warning}`)
     const { title, lines } = successReport(inputs, session, profile, new Date())
     runner.group(title, lines)
+    await debugClaims(runner, job.variables, oidcToken)
   } catch (failure) {
-    await reportFailure(runner, failure, { run: job.run, inputs, sts, oidcToken })
+    await reportFailure(runner, failure, { job, known: { inputs, sts, oidcToken } })
   }
 }
 
@@ -77,6 +79,7 @@ function maskOnEntry(runner: Runner, job: JobEnvironment): void {
   runner.mask(job.issuer.requestToken ?? '')
   // Before the inputs are judged: a fault shows what was given.
   if (!/^(false)?$/i.test(runner.input('mask-account-id') ?? '')) {
+    runner.maskAccountIds()
     for (const name of ['role-to-assume', 'oidc-provider-arn', 'allowed-account-ids'] as const) {
       for (const [id] of (runner.input(name) ?? '').matchAll(/\d{6,}/g)) runner.mask(id)
     }

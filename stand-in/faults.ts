@@ -16,6 +16,11 @@ export type Fault =
       readonly headers?: Readonly<Record<string, string>>
       readonly body?: string
     }
+  /**
+   * The true answer with some of its fields changed, whatever their type: `{ 'Credentials.Expiration': 7 }`.
+   * Undefined takes a field away.
+   */
+  | { readonly kind: 'fields'; readonly fields: Readonly<Record<string, unknown>> }
   /** A TCP reset, once the request has been read: before anything is answered, or after half of the true answer's body. */
   | { readonly kind: 'reset'; readonly when: 'before-response' | 'mid-response' }
   /** No answer, ever. The connection stays open. */

@@ -165,6 +165,10 @@ export async function listen(service: Service, options: ListenOptions): Promise<
       case 'delay':
         await delay(fault.milliseconds, undefined, { ref: false })
         return reception.answer(record)
+      case 'fields': {
+        const answer = await reception.answer(record)
+        return { ...answer, body: withFields(answer.body, fault.fields) }
+      }
       case 'date':
       case 'reset':
       case 'hang':
@@ -205,6 +209,18 @@ export async function listen(service: Service, options: ListenOptions): Promise<
         for (const { socket } of connections.values()) socket.destroy()
       }),
   }
+}
+
+/** The JSON text with fields changed, each named by its path. */
+function withFields(body: string, fields: Readonly<Record<string, unknown>>): string {
+  const root = JSON.parse(body) as Record<string, unknown>
+  for (const [path, value] of Object.entries(fields)) {
+    const names = path.split('.')
+    const last = names.pop() ?? ''
+    const parent = names.reduce((object, name) => object[name] as Record<string, unknown>, root)
+    parent[last] = value
+  }
+  return JSON.stringify(root)
 }
 
 async function readRequest(message: IncomingMessage): Promise<WireRequest> {

@@ -29,7 +29,7 @@ export interface Case {
 
 export interface Outcome extends Pick<
   StepResult,
-  'exitCode' | 'errors' | 'warnings' | 'masks' | 'log' | 'stderr'
+  'exitCode' | 'errors' | 'warnings' | 'masks' | 'log' | 'stdout' | 'stderr' | 'summary'
 > {
   readonly env: Readonly<Record<string, string>>
   readonly outputs: Readonly<Record<string, string>>
@@ -86,14 +86,16 @@ async function outcomeOf({
       'credential-source': 'ecs-ram-role',
       ...inputs,
     })
-    const { exitCode, errors, warnings, masks, log, stderr } = main
+    const { exitCode, errors, warnings, masks, log, stdout, stderr, summary } = main
     return {
       exitCode,
       errors,
       warnings,
       masks,
       log,
+      stdout,
       stderr,
+      summary,
       env: Object.fromEntries(main.env),
       outputs: Object.fromEntries(main.outputs),
       metadata: (metadata?.requests ?? []).map(({ action, headers, status }) => ({

@@ -1,7 +1,8 @@
-/** What a refused OIDC token says about itself, and why a trust policy may not have known it. */
+/** What a refused OIDC token says about itself, and why a trust policy may not match it. */
 import { decodeJwt } from 'jose/jwt/decode'
 import { parseArn } from '../sts/arn.js'
 import { INPUTS } from '../inputs/table.js'
+import type { Field } from '../text/document.js'
 import { say, type Prose } from '../text/prose.js'
 
 /** The claims that may be shown: they name the run, and open nothing. */
@@ -17,11 +18,12 @@ export interface SafeClaims {
   readonly actor: string | undefined
 }
 
-/** Undefined where the token cannot be read. */
+/** Undefined if the token cannot be read. */
 export function safeClaims(token: string): SafeClaims | undefined {
   let claims: Readonly<Record<string, unknown>>
   try {
-    // Decoded, not verified: nothing is decided by these claims. They are shown beside the verdict of STS, which has verified them.
+    // Decoded, not verified: nothing is decided by these claims. They are shown beside the answer
+    // of STS, which has verified them.
     claims = decodeJwt(token)
   } catch {
     return undefined
@@ -43,8 +45,11 @@ export function safeClaims(token: string): SafeClaims | undefined {
   }
 }
 
-/** The claims as name and value, in the order in which they matter; event and actor only where they explain the subject. */
-export function claimFields(claims: SafeClaims): [name: string, value: string][] {
+/**
+ * The claims as name and value, in the order in which they matter; event and actor only if they
+ * explain the subject.
+ */
+export function claimFields(claims: SafeClaims): Field[] {
   const pullRequest = claims.eventName?.startsWith('pull_request') === true
   const bot = claims.actor?.endsWith('[bot]') === true
   const fields: [string, string | undefined][] = [
@@ -58,36 +63,61 @@ export function claimFields(claims: SafeClaims): [name: string, value: string][]
     ['event_name', pullRequest || bot ? claims.eventName : undefined],
     ['actor', pullRequest || bot ? claims.actor : undefined],
   ]
-  return fields.flatMap(([name, value]) =>
-    value === undefined ? [] : [[name, value] satisfies [string, string]],
-  )
+  return fields.flatMap(([name, value]) => (value === undefined ? [] : [[name, [{ value }]] satisfies Field]))
 }
 
-/** A subject as GitHub writes it (GitHub's documentation, "OpenID Connect reference"), or one that something else wrote. */
+/**
+ * A subject as GitHub writes it (GitHub's documentation, "OpenID Connect reference"), or one that
+ * something else wrote.
+ */
 export interface Subject {
   readonly form: 'branch' | 'tag' | 'environment' | 'pull-request' | 'custom' | 'service-account'
-  /** `repo:owner/repo`, with the IDs where they are there; undefined where the subject begins otherwise. */
+  /**
+   * `repo:owner/repo`, with the IDs if there are any; undefined if the subject begins otherwise.
+   */
   readonly repository: string | undefined
-  /** The subject without the IDs; undefined where it has none. */
+  /** The subject without the IDs; undefined if it has none. */
   readonly withoutIds: string | undefined
 }
 
-export function readSubject(subject: string): Subject {
-  const match = /^repo:([^/:@]+)(@\d+)?\/([^/:@]+)(@\d+)?:(.+)$/s.exec(subject)
-  if (match === null) {
+/**
+ * @param claimed the claim `repository`, by which IDs without a sign of their own are told from
+ *   names
+ */
+export function readSubject(subject: string, claimed: string | undefined): Subject {
+  const match = /^repo:([^/:]+)\/([^/:]+):(.+)$/s.exec(subject)
+  const [, owner = '', repo = '', context = ''] = match ?? []
+  const [ownerName, repoName] = [withoutId(owner), withoutId(repo)]
+  if (match === null || ownerName.includes('@') || repoName.includes('@')) {
     return {
       form: subject.startsWith('system:serviceaccount:') ? 'service-account' : 'custom',
       repository: undefined,
       withoutIds: undefined,
     }
   }
-  const [, owner = '', ownerId, repo = '', repoId, context = ''] = match
-  const immutable = ownerId !== undefined && repoId !== undefined
+  const forgejo = forgejoNames(owner, repo, claimed)
+  const immutable = ownerName !== owner && repoName !== repo ? `${ownerName}/${repoName}` : forgejo
   return {
     form: formOf(context),
-    repository: `repo:${owner}${ownerId ?? ''}/${repo}${repoId ?? ''}`,
-    withoutIds: immutable ? `repo:${owner}/${repo}:${context}` : undefined,
+    repository: `repo:${owner}/${repo}`,
+    withoutIds: immutable === undefined ? undefined : `repo:${immutable}:${context}`,
   }
+}
+
+/** GitHub writes `name@ID`. */
+function withoutId(name: string): string {
+  return name.replace(/@\d+$/, '')
+}
+
+/**
+ * Forgejo writes `name-ID` (Forgejo 16, new repositories): the claim `repository` tells where the
+ * name ends.
+ */
+function forgejoNames(owner: string, repo: string, claimed: string | undefined): string | undefined {
+  const [claimedOwner = '', claimedRepo = ''] = claimed?.split('/') ?? []
+  const isWithId = (written: string, name: string): boolean =>
+    name !== '' && written.startsWith(`${name}-`) && /^\d+$/.test(written.slice(name.length + 1))
+  return isWithId(owner, claimedOwner) && isWithId(repo, claimedRepo) ? claimed : undefined
 }
 
 function formOf(context: string): Subject['form'] {
@@ -102,17 +132,17 @@ function formOf(context: string): Subject['form'] {
 /** Why a role's trust policy may not have matched the token, the likeliest first. */
 export function likelyMismatches(claims: SafeClaims, providerArn: string, roleArn: string): Prose[] {
   const { subject = '', issuer = '', audiences, repository } = claims
-  const { form, repository: prefix, withoutIds } = readSubject(subject)
+  const { form, repository: prefix, withoutIds } = readSubject(subject, repository)
   const reasons: Prose[] = []
   const [providerAccount, roleAccount] = [parseArn(providerArn)?.accountId, parseArn(roleArn)?.accountId]
   if (providerAccount !== roleAccount) {
     reasons.push(
-      say`The provider: ${providerArn} is of account ${providerAccount ?? ''}, the role of account ${roleAccount ?? ''}. A role trusts the providers of its own account.`,
+      say`The provider: ${providerArn} belongs to account ${providerAccount ?? ''}, the role to account ${roleAccount ?? ''}. A role trusts providers of its own account.`,
     )
   }
   if (withoutIds !== undefined) {
     reasons.push(
-      say`The subject has the immutable form, in which the IDs of owner and repository stand behind their names. GitHub sends it for repositories created, renamed or transferred after 2026-07-15, and for those that chose it. A trust policy written for ${withoutIds} does not match it.`,
+      say`The subject has the immutable form, with the IDs of owner and repository after their names. GitHub sends it for repositories created, renamed or transferred after 2026-07-15 and for those that opted in, Forgejo for new ones. A trust policy written for ${withoutIds} does not match it.`,
     )
   }
   switch (form) {
@@ -123,7 +153,7 @@ export function likelyMismatches(claims: SafeClaims, providerArn: string, roleAr
       break
     case 'pull-request':
       reasons.push(
-        say`The run belongs to a pull request, so the subject ends with \`pull_request\` and names no branch. A trust policy for a branch does not match it, and often it should not: a pull request runs code that nobody has reviewed yet.`,
+        say`The run belongs to a pull request, so the subject ends with \`pull_request\` and names no branch. A trust policy for a branch does not match it, and often should not: a pull request runs code that nobody has reviewed yet.`,
       )
       break
     case 'tag':
@@ -138,46 +168,46 @@ export function likelyMismatches(claims: SafeClaims, providerArn: string, roleAr
       break
     case 'custom':
       reasons.push(
-        say`The subject is not in one of GitHub's default forms: a template of the organisation or the repository makes it (${"GitHub's REST API, actions/oidc/customization/sub"}), or another issuer does. The trust policy has to say it as the template writes it.`,
+        say`The subject is not in one of GitHub's default forms. It comes from a template of the organisation or the repository (\`gh api repos/OWNER/REPO/actions/oidc/customization/sub\` shows it), or from another issuer. The trust policy must contain it in the form in which it is sent.`,
       )
       break
     case 'service-account':
       reasons.push(
-        say`The subject is a Kubernetes service account. A trust policy for another namespace or account does not match it, nor one for a workflow.`,
+        say`The subject is a Kubernetes service account. A trust policy for another namespace or account does not match it, and neither does one for a workflow.`,
       )
       break
   }
   if (/%3A/i.test(subject))
     reasons.push(
-      say`A colon within a name is written \`%3A\` in the subject. The trust policy has to write it so too.`,
+      say`A colon within a name is written \`%3A\` in the subject, and must be in the trust policy too.`,
     )
   reasons.push(
     prefix !== undefined && repository !== undefined && repository !== repository.toLowerCase()
-      ? say`Upper and lower case count: the repository is ${repository}, in just these letters.`
+      ? say`Upper and lower case count: the repository is ${repository}, in exactly these letters.`
       : say`Upper and lower case count, in every part.`,
   )
   if (!audiences.includes(INPUTS.audience.default)) {
     reasons.push(
-      say`The audience is not ${INPUTS.audience.default}, which most trust policies ask for in \`oidc:aud\`.`,
+      say`The audience is not ${INPUTS.audience.default}, which most trust policies require in \`oidc:aud\`.`,
     )
   }
   if (/^https:\/\/token\.actions\.githubusercontent\.com\/./.test(issuer)) {
-    reasons.push(say`The issuer ends with the name of an enterprise. \`oidc:iss\` has to have it too.`)
+    reasons.push(say`The issuer ends with the name of an enterprise. \`oidc:iss\` must have it too.`)
   }
   return reasons
 }
 
-/** In words, how the policy for one subject becomes one for several. */
-export function widenings(subject: string): Prose[] {
-  const { form, repository } = readSubject(subject)
+/** How the policy for one subject becomes one for several. */
+export function widenings(subject: string, claimed: string | undefined): Prose[] {
+  const { form, repository } = readSubject(subject, claimed)
   if (repository === undefined || form === 'custom') {
-    return [say`what changes from run to run: write \`*\` in its place`]
+    return [say`whatever changes from run to run: replace it with \`*\``]
   }
   return [
     say`every branch: ${`${repository}:ref:refs/heads/*`}`,
-    say`the branches under release: ${`${repository}:ref:refs/heads/release/*`}`,
+    say`the branches under release/: ${`${repository}:ref:refs/heads/release/*`}`,
     form === 'environment'
       ? say`the jobs of every environment: ${`${repository}:environment:*`}`
-      : say`the jobs of an environment, whatever their branch: ${`${repository}:environment:<name>`} (GitHub lets you say who and what may deploy to it)`,
+      : say`the jobs of an environment, whatever their branch: ${`${repository}:environment:<name>`} (GitHub lets you restrict who and what may deploy to it)`,
   ]
 }

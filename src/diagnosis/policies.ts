@@ -1,6 +1,12 @@
-/** RAM policies that would let a caller in: documents as RAM's console takes them, for a person to paste. */
+/**
+ * RAM policies that would accept a caller: documents as RAM's console takes them, for a person to
+ * paste.
+ */
 
-/** The role's trust policy for exactly this OIDC identity (RAM knows the condition keys oidc:iss, oidc:aud and oidc:sub, and no other). */
+/**
+ * The role's trust policy for exactly this OIDC identity. RAM has the condition keys oidc:iss,
+ * oidc:aud and oidc:sub, and no other.
+ */
 export function trustOfOidcToken(
   providerArn: string,
   token: { issuer: string; audiences: readonly string[]; subject: string },
@@ -20,13 +26,16 @@ export function trustOfOidcToken(
   })
 }
 
-/** What else AssumeRole may ask of both sides beside sts:AssumeRole. */
+/** What AssumeRole may require of both sides besides sts:AssumeRole. */
 export interface Terms {
   readonly setsSourceIdentity: boolean
   readonly externalId: string | undefined
 }
 
-/** The role's trust policy for a RAM user, a role, or (`acs:ram::<account>:root`) whoever in an account is allowed to ask. */
+/**
+ * The role's trust policy for a RAM user, for a role, or (`acs:ram::<account>:root`) for everyone
+ * in an account who is allowed to assume it.
+ */
 export function trustOfCaller(callerArn: string, terms: Terms): object {
   return policy({
     Effect: 'Allow',

@@ -1,32 +1,21 @@
 /**
- * What each answer of STS means and what to do about it: one table, for the step's error messages and for the troubleshooting page.
- * The codes are those of STS's error documentation (2015-04-01) and of RAM's pages about OIDC.
+ * What each answer of STS means and what to do about it: one table, for the step's error messages
+ * and for the troubleshooting page. The codes are those of STS's error documentation (2015-04-01)
+ * and of RAM's pages about OIDC.
  */
-import type { Inputs } from '../inputs/inputs.js'
-import type { StsError } from '../sts/sts-error.js'
 import { say, type Prose } from '../text/prose.js'
-
-/** What is known where STS refuses. */
-export interface Facts {
-  readonly error: StsError
-  readonly inputs: Inputs
-  /** The role that was asked for; undefined where none was. */
-  readonly roleArn: string | undefined
-  /** Seconds that role-duration-seconds asks for; undefined for the earlier roles of a chain, which it does not concern. */
-  readonly durationSeconds: number | undefined
-  /** Who asked STS: the OIDC token, the key of the source, or the session of the role before. */
-  readonly caller: 'oidc-token' | 'key' | 'session'
-}
+import { clockOff, endpointUsed, keyShape, refusedKey, type Facts } from './facts.js'
 
 /**
  * What is shown beside cause and fix.
  *
- * - `trust`: the token's claims, and the trust policy that would let it in
- * - `provider`: the token's claims, and what the OIDC provider in RAM has to hold
+ * - `trust`: the token's claims, and the trust policy that would accept it
+ * - `provider`: the token's claims, and what the OIDC provider in RAM has to contain
+ * - `fingerprint`: the same, and the commands that add a fingerprint
  * - `both-sides`: the caller's policy and the role's trust policy
- * - `new-user`: the same for a RAM user who is still to be made
+ * - `new-user`: the same for a RAM user that does not exist yet
  */
-export type Attachment = 'trust' | 'provider' | 'both-sides' | 'new-user'
+export type Attachment = 'trust' | 'provider' | 'fingerprint' | 'both-sides' | 'new-user'
 
 export interface StsAnswer {
   /** As STS writes them; `.*` at the end stands for the rest of a family. */
@@ -35,7 +24,7 @@ export interface StsAnswer {
   readonly words?: RegExp
   /** What STS is known to say with it. */
   readonly says?: string
-  /** Completes "STS refused: ..." in a few words. */
+  /** Completes "Could not assume ...: " in a few words. */
   readonly fault: string
   /** Our own words, with `code` between backticks. */
   readonly cause: string
@@ -45,8 +34,7 @@ export interface StsAnswer {
   readonly attachment?: Attachment
 }
 
-const ROOT_WORDS = 'Roles may not be assumed by root accounts.'
-
+export const ROOT_WORDS = 'Roles may not be assumed by root accounts.'
 export const STS_ANSWERS: readonly StsAnswer[] = [
   {
     codes: ['AuthenticationFail.NoPermission'],
@@ -54,10 +42,10 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
     says: 'No such OIDC Provider registered.',
     fault: 'there is no such OIDC provider',
     cause:
-      'RAM knows no OIDC provider of the ARN in `oidc-provider-arn`. STS has not looked at the token, nor at the role.',
+      'RAM has no OIDC provider with the ARN in `oidc-provider-arn`. STS has looked at neither the token nor the role.',
     fix: [
       'Compare `oidc-provider-arn` with the ARN in the RAM console (SSO management, role-based SSO, OIDC): account ID, name, upper and lower case.',
-      "Where there is no provider yet, create one, with the token's issuer as issuer URL and its audience as client ID.",
+      "If there is no provider yet, create one, with the token's issuer as issuer URL and its audience as client ID.",
     ],
     here: ({ inputs: { source } }) =>
       source.kind === 'oidc' ? [say`\`oidc-provider-arn\` is ${source.providerArn}.`] : [],
@@ -66,20 +54,20 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
   {
     codes: ['AuthenticationFail.NoPermission'],
     says: 'There is no permission',
-    fault: 'its trust policy does not let this OIDC token in',
+    fault: 'its trust policy does not accept this OIDC token',
     cause:
-      "RAM knows the provider and accepts the token's signature, issuer and audience. It is the role's trust policy that does not match: its `Principal.Federated`, or one of its conditions on `oidc:iss`, `oidc:aud` and `oidc:sub`.",
+      "RAM has verified the token: the provider, signature, issuer and audience are right. The role's trust policy does not match: its `Principal.Federated`, or one of its conditions on `oidc:iss`, `oidc:aud` and `oidc:sub`.",
     fix: [
-      "Compare the role's trust policy (RAM console, Identities, Roles, Trust policy) with the token's claims letter by letter, `oidc:sub` first. Or take the policy that the step prints: it fits the token.",
+      "Compare the role's trust policy (RAM console, Identities, Roles, Trust policy) with the token's claims letter by letter, `oidc:sub` first. Or use the policy that the step prints: it matches the token.",
     ],
     attachment: 'trust',
   },
   {
     codes: ['AuthenticationFail.OIDCToken.AudienceNotMatch'],
     says: 'Invalid audience.',
-    fault: 'the OIDC provider does not know the audience of the token',
+    fault: "the token's audience is not a client ID of the OIDC provider",
     cause:
-      "The token's audience (`aud`) is not among the client IDs of the OIDC provider in RAM. No trust policy can mend that.",
+      "The token's audience (`aud`) is not among the client IDs of the OIDC provider in RAM. Changing the trust policy will not help.",
     fix: [
       'Add the audience to the client IDs of the provider (RAM console, SSO management, OIDC), or set `audience` to a client ID that it has. Both are compared letter by letter.',
     ],
@@ -89,17 +77,17 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
         : source.tokenFile === undefined
           ? [say`\`audience\` is ${source.audience}.`]
           : [
-              say`The token was read from ${source.tokenFile}: its audience is chosen by whoever writes that file, and \`audience\` has no say.`,
+              say`The token was read from ${source.tokenFile}. Whoever writes that file chooses its audience; \`audience\` has no effect.`,
             ],
     attachment: 'provider',
   },
   {
     codes: ['AuthenticationFail.OIDCToken.IssuerNotMatch'],
-    fault: 'the token comes from another issuer than the OIDC provider has',
+    fault: "the token's issuer is not the OIDC provider's",
     cause:
-      "The token's issuer (`iss`) is not the issuer URL of the OIDC provider in RAM. No trust policy can mend that.",
+      "The token's issuer (`iss`) is not the issuer URL of the OIDC provider in RAM. Changing the trust policy will not help.",
     fix: [
-      'Create a provider with exactly this issuer URL (no slash at the end) and give its ARN in `oidc-provider-arn`. The issuer URL of an existing provider cannot be changed.',
+      'Create a provider with exactly this issuer URL (no slash at the end) and set `oidc-provider-arn` to its ARN. The issuer URL of an existing provider cannot be changed.',
     ],
     attachment: 'provider',
   },
@@ -108,10 +96,10 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
     says: 'This JsonWebToken is expired.',
     fault: 'the OIDC token has expired',
     cause:
-      'The token was too old when STS looked at it, and so was a newly fetched one where there was an attempt left for it.',
+      'The token had expired when STS received it. A newly fetched one had expired too, if an attempt was left for it.',
     fix: [
-      'With `oidc-token-file`: let whatever writes the file keep it fresh; the file is read again at each attempt.',
-      "Otherwise look at the clocks of the issuer's host (GitHub Enterprise Server): a clock that is behind issues tokens that are old at birth.",
+      'With `oidc-token-file`: make sure that the program which writes the file keeps it fresh. The step reads the file again for each attempt.',
+      "Otherwise check the clock of the issuer's host (GitHub Enterprise Server): if it is behind, tokens have expired when they are issued.",
     ],
     here: ({ inputs: { source } }) =>
       source.kind === 'oidc' && source.tokenFile !== undefined
@@ -125,7 +113,7 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
     cause:
       'STS cannot read the token, or claims that it needs (`iss`, `sub`, `aud`, `exp`, `iat`) are missing.',
     fix: [
-      'With `oidc-token-file`: see that the file holds the whole JWT and nothing else. Otherwise a proxy may have changed the request.',
+      'With `oidc-token-file`: check that the file contains the whole JWT and nothing else. Otherwise a proxy may have changed the request.',
     ],
     attachment: 'provider',
   },
@@ -133,9 +121,9 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
     codes: ['AuthenticationFail.OIDCToken.InvalidSignature'],
     fault: "the OIDC token's signature does not match its issuer's keys",
     cause:
-      'The token was signed by another key than the issuer publishes. Either the issuer has just changed its keys, or the token is not its.',
+      'The token was signed with a key that the issuer does not publish. Either the issuer has just changed its keys, or someone else issued the token.',
     fix: [
-      "Run the job again after some minutes. If it stays so, compare the token's issuer with the OIDC provider's issuer URL, and see that the keys under its `/.well-known/openid-configuration` can be read from the internet.",
+      "Run the job again in a few minutes. If it still fails, compare the token's issuer with the OIDC provider's issuer URL, and check that the keys under its `/.well-known/openid-configuration` can be read from the internet.",
     ],
     attachment: 'provider',
   },
@@ -147,22 +135,22 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
     says: 'The https fingerprint of this discovery is invalid.',
     fault: "the OIDC provider's fingerprint does not match the issuer's certificates",
     cause:
-      "RAM fetched the issuer's keys and met a certificate chain whose fingerprint is not among the provider's.",
+      "RAM fetched the issuer's keys over TLS, and no certificate of the chain has one of the provider's fingerprints.",
     fix: [
-      'Print the fingerprint of the root CA with the command in docs/setup-at-scale.md, Fingerprints; it works behind a proxy too. The button Get Fingerprint in the RAM console may give that of an intermediate CA.',
+      'Print the fingerprint of the root CA: with the command that the step prints, or behind a proxy with the one in docs/setup-at-scale.md, Fingerprints. The button Get Fingerprint in the RAM console may give that of an intermediate CA.',
       'Add it to the provider, which holds up to five: `aliyun ims AddFingerprintToOIDCProvider --OIDCProviderName <provider> --Fingerprint <fingerprint>`.',
       'Do not store that of an intermediate CA: GitHub changed its intermediate on 2026-05-13, and providers that held it stopped working.',
     ],
-    attachment: 'provider',
+    attachment: 'fingerprint',
   },
   {
     codes: ['AuthenticationFail.OIDCToken.IssuerConfigurationBroken'],
     says: 'Get public keys from OIDC Provider failed',
     fault: "RAM cannot fetch the issuer's keys",
     cause:
-      "RAM asks the issuer's `/.well-known/openid-configuration` and the keys that it names, over the internet, and got no usable answer.",
+      "RAM fetches the issuer's `/.well-known/openid-configuration`, and the keys that it names, over the internet. It got no usable answer.",
     fix: [
-      'For github.com: look at githubstatus.com and run the job again.',
+      'For github.com: check githubstatus.com and run the job again.',
       'For an issuer of your own (GitHub Enterprise Server, Kubernetes): both addresses must be reachable from the internet without a login, over TLS with a public CA.',
     ],
     attachment: 'provider',
@@ -170,8 +158,7 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
   {
     codes: ['AuthenticationFail.OIDCToken.*', 'AuthenticationFail.*'],
     fault: 'STS does not accept the OIDC token',
-    cause:
-      'Something about the token or its OIDC provider in RAM is not as STS expects it; its own words say what.',
+    cause: "Something is wrong with the token or with its OIDC provider in RAM; STS's message says what.",
     fix: ["Compare the provider's issuer URL, client IDs and fingerprints with the token's claims."],
     attachment: 'provider',
   },
@@ -179,11 +166,11 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
     codes: ['NoPermission'],
     words: /root accounts?/i,
     says: ROOT_WORDS,
-    fault: "the access key is the root account's, which may not assume roles",
+    fault: "the access key is the root account's, which cannot assume roles",
     cause:
-      'The key belongs to the Alibaba Cloud account itself. Only RAM users and roles may assume a role, whatever the policies say.',
+      'The key belongs to the Alibaba Cloud account itself. Only RAM users and roles can assume a role, whatever the policies say.',
     fix: [
-      "Create a RAM user for the CI, let it assume this role (the step prints the policy), and use its access key. Then delete the root account's key: it opens everything in the account.",
+      "Create a RAM user for the CI, allow it to assume this role (the step prints the policies), and use its access key. Then delete the root account's key: it gives access to everything in the account.",
     ],
     attachment: 'new-user',
   },
@@ -191,11 +178,11 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
     codes: ['NoPermission'],
     words: /should be authorized by RAM/i,
     says: 'You are not authorized to do this action. You should be authorized by RAM.',
-    fault: 'the caller is not allowed to assume it',
+    fault: 'the caller is not allowed to assume the role',
     cause:
-      "The caller's own policies do not allow `sts:AssumeRole` on this role. (Where they do, for example by the system policy `AliyunSTSAssumeRoleAccess`, the role's trust policy does not name the caller.)",
+      "The caller's own policies do not allow `sts:AssumeRole` on this role. If they do, for example through the system policy `AliyunSTSAssumeRoleAccess`, the role's trust policy does not name the caller.",
     fix: [
-      "Attach a policy that allows it to the caller, and see that the role's trust policy names the caller: both sides have to agree.",
+      "Attach a policy that allows it to the caller, and check that the role's trust policy names the caller: both sides have to agree. The step prints both policies.",
     ],
     attachment: 'both-sides',
   },
@@ -206,7 +193,7 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
     cause:
       "Two sides have to agree: the caller's own policies must allow `sts:AssumeRole` on this role, and the role's trust policy must name the caller.",
     fix: [
-      'Compare both sides with the policies that the step prints. Where the trust policy has conditions (`sts:ExternalId`, source addresses), they must hold too.',
+      'Compare both sides with the policies that the step prints. If the trust policy has conditions (`sts:ExternalId`, source addresses), they must be met too.',
     ],
     attachment: 'both-sides',
   },
@@ -214,7 +201,7 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
     codes: ['EntityNotExist.Role'],
     says: 'The specified Role not exists.',
     fault: 'there is no such role',
-    cause: 'RAM knows no role of the ARN in `role-to-assume`.',
+    cause: 'RAM has no role with the ARN in `role-to-assume`.',
     fix: [
       'Compare it with the ARN in the RAM console (Identities, Roles): account ID, name, upper and lower case.',
     ],
@@ -222,8 +209,8 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
   {
     codes: ['EntityNotExist.*'],
     says: 'The specified ... not exists.',
-    fault: 'something that the request names does not exist',
-    cause: 'RAM does not know what the request names; its own words say what.',
+    fault: 'something in the request does not exist',
+    cause: "RAM has nothing of that name; STS's message says what is missing.",
     fix: ['Compare `role-to-assume` and `oidc-provider-arn` with the ARNs in the RAM console.'],
   },
   {
@@ -233,13 +220,13 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
     cause:
       "A session lasts from 900 seconds to the role's MaxSessionDuration, which is 3600 seconds unless someone has raised it (43200 at most).",
     fix: [
-      'Ask for less with `role-duration-seconds`, or raise the maximum of the role: in the RAM console, or with `aliyun ram UpdateRole --RoleName <role> --NewMaxSessionDuration <seconds>`.',
+      'Reduce `role-duration-seconds`, or raise the maximum of the role: in the RAM console, or with `aliyun ram UpdateRole --RoleName <role> --NewMaxSessionDuration <seconds>`.',
     ],
     here: ({ durationSeconds, roleArn }) =>
       durationSeconds === undefined || roleArn === undefined
         ? []
         : [
-            say`\`role-duration-seconds\` is ${durationSeconds}; the MaxSessionDuration of ${roleArn} is what limits it.`,
+            say`\`role-duration-seconds\` is ${durationSeconds}; its limit is the MaxSessionDuration of ${roleArn}.`,
           ],
   },
   {
@@ -247,16 +234,16 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
     says: 'The parameter RoleArn is wrongly formed.',
     fault: 'the ARN of the role is malformed',
     cause:
-      'An ARN of a role is `acs:ram::<account ID>:role/<role name>`, the name of 1 to 64 letters, digits, dots and hyphens.',
+      'The ARN of a role is `acs:ram::<account ID>:role/<role name>`; the name is 1 to 64 letters, digits and `.` `_` `-`.',
     fix: ['Copy the ARN from the RAM console into `role-to-assume`.'],
-    here: ({ roleArn }) => (roleArn === undefined ? [] : [say`\`role-to-assume\` holds ${roleArn}.`]),
+    here: ({ roleArn }) => (roleArn === undefined ? [] : [say`\`role-to-assume\` contains ${roleArn}.`]),
   },
   {
     codes: ['InvalidParameter.RoleSessionName'],
     says: 'The parameter RoleSessionName is wrongly formed.',
     fault: "the session's name is malformed",
     cause: "A session's name is 2 to 64 letters, digits and `.` `@` `_` `-`.",
-    fix: ['Change `role-session-name`, or leave it out.'],
+    fix: ['Change `role-session-name`, or omit it.'],
     here: ({ inputs }) => [say`The session's name is ${inputs.session.roleSessionName}.`],
   },
   {
@@ -273,10 +260,10 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
   {
     codes: ['InvalidParameter.SourceIdentity'],
     says: 'The parameter SourceIdentity is wrongly formed.',
-    fault: 'the source identity is malformed, or not the one that the session has already',
+    fault: 'the source identity is malformed, or the session already has another one',
     cause:
       'A source identity is 2 to 64 letters, digits and `_` `+` `=` `,` `.` `@` `-`, and does not begin with `acs:`, `aliyun:` or `alibabacloud:`. It cannot be changed once a session has one.',
-    fix: ['Change `source-identity`, or leave it out where the caller is a session that has one.'],
+    fix: ['Change `source-identity`, or omit it if the caller is a session that has one.'],
     here: ({ inputs }) =>
       inputs.session.sourceIdentity === undefined
         ? []
@@ -295,9 +282,9 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
     codes: ['InvalidParameter.PolicySize'],
     says: 'The size of Policy must be smaller than 2048 bytes.',
     fault: 'the session policy is too long',
-    cause: 'STS takes a session policy of 2048 bytes at most. The step sends it without white space.',
+    cause: 'STS accepts a session policy of at most 2048 bytes. The step sends it without white space.',
     fix: [
-      "Shorten `inline-session-policy` (patterns with `*` in place of lists), or put the rule into the role's own policies.",
+      "Shorten `inline-session-policy` (patterns with `*` instead of lists), or move the rule to the role's own policies.",
     ],
     here: ({ inputs: { session } }) =>
       session.policy === undefined
@@ -310,18 +297,16 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
     codes: ['InvalidParameter', 'InvalidParameter.*'],
     says: 'The parameter ... is wrongly formed.',
     fault: 'STS does not accept one of the values',
-    cause: 'A value that the step sent is not in the form that STS asks for; its own words say which.',
-    fix: [
-      'Correct the input of that name. If none of the inputs is at fault, please report it with the RequestId.',
-    ],
+    cause: "A value that the step sent is not in the form that STS requires; STS's message says which.",
+    fix: ['Correct the input of that name. If all inputs are right, please report it with the RequestId.'],
   },
   {
     codes: ['InvalidAccessKeyId.NotFound'],
     says: 'Specified access key is not found.',
     fault: 'Alibaba Cloud does not know the access key ID',
-    cause: 'The key was deleted, was pasted wrongly, or is no access key ID of Alibaba Cloud at all.',
+    cause: 'The key was deleted or pasted wrongly, or it is not an access key ID of Alibaba Cloud at all.',
     fix: [
-      'Compare the ID with the RAM console (the user, AccessKey), and set the secret of the repository or environment again: the ID in `access-key-id`, the secret in `access-key-secret`.',
+      'Compare the ID with the RAM console (the user, AccessKey), and set the secrets of the repository or environment again: the ID goes to `access-key-id`, the secret to `access-key-secret`.',
     ],
     here: keyShape,
   },
@@ -330,17 +315,17 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
     says: 'Specified access key is disabled.',
     fault: 'the access key is disabled',
     cause:
-      'The key exists, but someone has disabled it, or Alibaba Cloud has, as it does with keys that were found in public.',
+      'The key exists, but someone has disabled it. Alibaba Cloud itself disables keys that were found in public.',
     fix: [
-      'Ask why it was disabled. Then enable it in the RAM console, or better create a new key and put it in its place.',
+      'Find out why it was disabled. Then enable it in the RAM console, or better, replace it with a new key.',
     ],
-    here: keyOrigin,
+    here: refusedKey,
   },
   {
     codes: ['InvalidAccessKeyId.*'],
     fault: 'Alibaba Cloud does not accept the access key ID',
-    cause: "Something about the access key's ID is not as STS expects it; its own words say what.",
-    fix: ['Look at the key in the RAM console.'],
+    cause: "Something is wrong with the access key ID; STS's message says what.",
+    fix: ['Check the key in the RAM console.'],
     here: keyShape,
   },
   {
@@ -348,193 +333,112 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
     says: 'Specified signature is not matched with our calculation.',
     fault: 'the access key secret does not belong to the access key ID',
     cause:
-      'STS knows the ID, but the secret that signed the request is another one: of another key, cut off, or pasted wrongly.',
+      'STS knows the ID, but the request was signed with another secret: one of another key, one that was cut off, or one that was pasted wrongly.',
     fix: [
-      'Set both again, from one and the same key. A secret that is lost cannot be read in RAM again: create a new key then.',
+      'Set both again, from the same key. RAM does not show a lost secret again: create a new key instead.',
     ],
     here: keyShape,
   },
   {
     codes: ['MissingSecurityToken'],
     says: 'SecurityToken is mandatory for this action.',
-    fault: 'the key is a temporary one, and its security token is missing',
-    cause:
-      'A key whose ID begins with `STS.` works only together with the security token that it was issued with.',
-    fix: ['Give all three parts of the key: `access-key-id`, `access-key-secret` and `security-token`.'],
-    here: keyOrigin,
+    fault: 'the key is temporary, and its security token is missing',
+    cause: 'A key whose ID begins with `STS.` works only with the security token that was issued with it.',
+    fix: ['Set all three parts of the key: `access-key-id`, `access-key-secret` and `security-token`.'],
+    here: refusedKey,
   },
   {
     codes: ['InvalidSecurityToken.Expired'],
     says: 'Specified SecurityToken is expired.',
-    fault: 'the session that the key belongs to has ended',
+    fault: 'the session of the key has expired',
     cause:
-      'The temporary key is past its expiry. A temporary key that is kept as a secret of a repository stops working like this after hours.',
+      'The temporary key has expired. A temporary key that is stored as a secret of a repository stops working after a few hours.',
     fix: [
-      'Use a new session: run the step that makes it again, or let this step make it, from an OIDC token or the access key of a RAM user.',
+      'Use a new session: run the step that creates it again, or let this step create it from an OIDC token or from the access key of a RAM user.',
     ],
-    here: keyOrigin,
+    here: refusedKey,
   },
   {
     codes: ['InvalidSecurityToken.MismatchWithAccessKey'],
     says: 'Specified SecurityToken mismatch with the AccessKey.',
     fault: 'the security token belongs to another key',
     cause:
-      'The ID and the token come from two different sessions, or a token was given with a key that has none.',
-    fix: [
-      'Give the three parts of one key, or leave `security-token` out where the key is a long-lived one.',
-    ],
-    here: keyOrigin,
+      'The ID and the token come from two different sessions, or a token was given with a long-lived key.',
+    fix: ['Set the three parts of one key, or omit `security-token` if the key is long-lived.'],
+    here: refusedKey,
   },
   {
     codes: ['InvalidSecurityToken.Malformed', 'InvalidSecurityToken.*'],
     says: 'Specified SecurityToken is malformed.',
     fault: 'the security token is malformed',
-    cause: 'The token is cut off, was pasted with something else, or is no security token of Alibaba Cloud.',
-    fix: ['Give the whole token as STS issued it. It is several hundred characters long, on one line.'],
-    here: keyOrigin,
+    cause:
+      'The token was cut off or pasted together with something else, or it is not a security token of Alibaba Cloud.',
+    fix: ['Set the whole token as STS issued it: one line of several hundred characters.'],
+    here: refusedKey,
   },
   {
     codes: ['InvalidTimeStamp.Expired'],
     says: 'Specified time stamp or date value is expired.',
     fault: "this machine's clock is wrong",
-    cause: 'STS takes requests whose time is within 15 minutes of its own.',
+    cause: 'STS accepts requests whose time is within 15 minutes of its own.',
     fix: [
       'Set the clock of the runner (`timedatectl set-ntp true` on Linux; virtual machines that were paused often lag).',
     ],
     here: ({ error: { clockSkewMs } }) =>
       clockSkewMs === undefined
         ? []
-        : [say`By the time of its answer this machine's clock is ${clockOff(clockSkewMs)}.`],
+        : [say`Compared with the time of STS's answer, this machine's clock is ${clockOff(clockSkewMs)}.`],
   },
   {
     codes: ['InvalidTimeStamp.Format', 'InvalidTimeStamp.*'],
     says: 'Specified time stamp or date value is not well formatted.',
     fault: 'STS cannot read the time of the request',
     cause:
-      'The step writes the time itself, so either something between here and STS changes requests, or the step is at fault.',
-    fix: ['Try without the proxy, if there is one. If it stays so, please report it with the RequestId.'],
+      'The step writes the time itself. Either something on the way to STS changes requests, or the step has a bug.',
+    fix: ['Try without the proxy, if there is one. If it still fails, please report it with the RequestId.'],
   },
   {
     codes: ['SignatureNonceUsed'],
     says: 'Specified signature nonce was used already.',
-    fault: 'STS has seen this very request before',
+    fault: 'STS has seen this request before',
     cause:
-      'Each attempt carries a new nonce, so something between here and STS sends requests twice (a proxy that tries again by itself).',
-    fix: ['Run the job again. If it comes back, look at the proxy.'],
+      'Each attempt has a new nonce, so something on the way to STS sends requests twice, such as a proxy that retries.',
+    fix: ['Run the job again. If it happens again, check the proxy.'],
   },
   {
     codes: ['Throttling', 'Throttling.User', 'Throttling.Api', 'Throttling.*'],
     says: 'Request was denied due to request throttling.',
     fault: 'STS is throttling this account',
     cause:
-      'STS answers 100 AssumeRole calls a second for the whole account; every job, tool and service of the account shares them.',
+      'STS allows 100 AssumeRole calls a second for the whole account. All jobs, tools and services of the account share them.',
     fix: [
-      'Run the job again. If it comes back, start fewer jobs at the same moment (a matrix with `max-parallel`, schedules that are not all on the hour), or raise `retry-max-attempts` and `timeout-seconds`.',
+      'Run the job again. If it happens again, start fewer jobs at the same moment (a matrix with `max-parallel`, schedules that are not all on the hour), or raise `retry-max-attempts` and `timeout-seconds`.',
     ],
   },
   {
     codes: ['InternalError', 'ServiceUnavailable'],
     says: 'The request processing has failed due to some unknown error.',
-    fault: 'STS has a fault of its own',
-    cause: 'The fault is with Alibaba Cloud, and mostly a short one.',
+    fault: 'STS has an internal error',
+    cause: 'The problem is on the side of Alibaba Cloud, and usually short.',
     fix: [
-      "Run the job again. If it stays so, look at Alibaba Cloud's status page (status.alibabacloud.com), try another endpoint with `region`, or raise `retry-max-attempts` and `timeout-seconds`.",
+      "Run the job again. If it still fails, check Alibaba Cloud's status page (status.alibabacloud.com), try the endpoint of another region with `sts-endpoint`, or raise `retry-max-attempts` and `timeout-seconds`.",
     ],
   },
   {
     codes: ['InvalidProtocol.NeedSsl'],
     says: 'Your request is denied as lack of ssl protect.',
-    fault: 'STS was asked without TLS',
+    fault: 'the request reached STS without TLS',
     cause:
-      'The request reached STS over plain HTTP: the endpoint is wrong, or something on the way takes the TLS off.',
-    fix: ['Leave `sts-endpoint` out, or give a host name of STS, such as `sts.cn-hangzhou.aliyuncs.com`.'],
-    here: endpoint,
+      'The request reached STS over plain HTTP: the endpoint is wrong, or something on the way removes TLS.',
+    fix: ['Omit `sts-endpoint`, or set it to a host of STS such as `sts.cn-hangzhou.aliyuncs.com`.'],
+    here: endpointUsed,
   },
   {
     codes: ['InvalidApi.NotFound', 'InvalidProduct.NotFound'],
     says: 'Specified api is not found, please check your url and method.',
     fault: 'the endpoint is not one of STS',
     cause: 'A service of Alibaba Cloud answered, but not STS.',
-    fix: ['Leave `sts-endpoint` out, or give a host name of STS, such as `sts.cn-hangzhou.aliyuncs.com`.'],
-    here: endpoint,
+    fix: ['Omit `sts-endpoint`, or set it to a host of STS such as `sts.cn-hangzhou.aliyuncs.com`.'],
+    here: endpointUsed,
   },
 ]
-
-/**
- * The row of an answer; undefined where STS says something that the table does not know.
- *
- * @param byRoot true where GetCallerIdentity has shown that a root account asked, whatever words STS found for its refusal
- */
-export function stsAnswer(
-  error: Pick<StsError, 'call' | 'code' | 'reason'>,
-  byRoot: boolean,
-): StsAnswer | undefined {
-  const denied = error.code === 'NoPermission'
-  // An OIDC token has no policies of its own: whatever denies it is the trust policy.
-  const code = denied && error.call === 'AssumeRoleWithOIDC' ? 'AuthenticationFail.NoPermission' : error.code
-  const words = denied && byRoot ? ROOT_WORDS : error.reason
-  const inFamily = (known: string): boolean => known.endsWith('.*') && code.startsWith(known.slice(0, -1))
-  return (
-    STS_ANSWERS.find((answer) => answer.codes.includes(code) && (answer.words?.test(words) ?? true)) ??
-    STS_ANSWERS.find((answer) => answer.codes.some(inFamily))
-  )
-}
-
-/** "17 min 3 s behind", from the server's clock less ours. */
-function clockOff(skewMs: number): string {
-  const seconds = Math.round(Math.abs(skewMs) / 1000)
-  const parts = [
-    [Math.floor(seconds / 86_400), 'd'],
-    [Math.floor(seconds / 3600) % 24, 'h'],
-    [Math.floor(seconds / 60) % 60, 'min'],
-    [seconds % 60, 's'],
-  ] as const
-  const shown = parts.filter(([amount]) => amount > 0).map(([amount, unit]) => `${amount} ${unit}`)
-  return shown.length === 0 ? 'right' : `${shown.join(' ')} ${skewMs > 0 ? 'behind' : 'ahead'}`
-}
-
-/** Where the refused key came from. */
-function keyOrigin({ inputs: { source }, caller }: Facts): Prose[] {
-  if (caller !== 'key') return []
-  switch (source.kind) {
-    case 'oidc':
-      return []
-    case 'access-key':
-      return [
-        say`The key comes from the inputs \`access-key-id\` and \`access-key-secret\`${source.key.securityToken === undefined ? [''] : [', with a `security-token`']}.`,
-      ]
-    case 'environment':
-      return [
-        say`The key comes from the job's environment (\`ALIBABA_CLOUD_ACCESS_KEY_ID\` and its like), as \`credential-source\` asks: an earlier step or the runner's own settings put it there.`,
-      ]
-    case 'ecs-ram-role':
-      return [say`The key comes from the metadata service of this ECS instance.`]
-  }
-}
-
-/** The same, with what the key's form gives away; the key itself is never shown. */
-function keyShape(facts: Facts): Prose[] {
-  const { source } = facts.inputs
-  if (facts.caller !== 'key' || !('key' in source)) return keyOrigin(facts)
-  const { accessKeyId, accessKeySecret } = source.key
-  const likeAnId = /^(LTAI|STS\.)/
-  if (likeAnId.test(accessKeySecret) && !likeAnId.test(accessKeyId)) {
-    return [
-      ...keyOrigin(facts),
-      say`The secret looks like an access key ID: the two seem to have been exchanged.`,
-    ]
-  }
-  if (likeAnId.test(accessKeySecret))
-    return [...keyOrigin(facts), say`The secret looks like an access key ID.`]
-  if (!likeAnId.test(accessKeyId)) {
-    return [
-      ...keyOrigin(facts),
-      say`The ID does not look like one of Alibaba Cloud's, which begin with \`LTAI\` (or \`STS.\` for a temporary key).`,
-    ]
-  }
-  return keyOrigin(facts)
-}
-
-function endpoint({ error: { host }, inputs: { region } }: Facts): Prose[] {
-  return [say`The endpoint is ${host}${region === undefined ? [''] : say`, and \`region\` is ${region}`}.`]
-}

@@ -1,211 +1,321 @@
 /** Why a host gave no usable answer, and what to do about it. */
 import type { Inputs } from '../inputs/inputs.js'
-import { GLOBAL_ENDPOINT } from '../sts/endpoint.js'
 import type { TransportError } from '../net/transport-error.js'
-import { heading, list, paragraph, yaml, type Block } from '../text/document.js'
+import { GLOBAL_ENDPOINT } from '../sts/endpoint.js'
+import { list, paragraph, yaml, type Block } from '../text/document.js'
 import { say, type Prose } from '../text/prose.js'
+import type { Diagnosis } from './diagnosis.js'
+import type { NodeSettings } from './node-settings.js'
 
-const EXTRA_CA = `env:
-  NODE_EXTRA_CA_CERTS: /etc/ssl/certs/company-ca.pem`
+/** The sections of docs/troubleshooting.md. */
+const ANCHORS = {
+  proxyOrTls: 'proxies-and-tls',
+  network: 'time-outs-and-broken-connections',
+  throttling: 'throttling-and-retries',
+} as const
 
-/** @returns the fault in a few words, and what explains it */
-export function explainTransport(error: TransportError, inputs: Inputs): { fault: Prose; blocks: Block[] } {
-  const { fault, means, todo, example } = told(error, inputs)
-  return {
-    fault,
-    blocks: [
-      paragraph(say`What happened: ${error.message}`),
-      heading('What it means'),
-      paragraph(means),
-      heading('What to do'),
-      ...list(todo),
-      ...(example === undefined ? [] : [paragraph(say`For example, in the job:`), yaml(example)]),
-    ],
-  }
-}
-
-interface Diagnosis {
+/** What differs between the codes; explainTransport adds what is the same for all. */
+interface Fault {
   readonly fault: Prose
   readonly means: Prose
   readonly todo: readonly Prose[]
-  readonly example?: string
+  readonly example?: readonly Block[]
+  readonly anchor: (typeof ANCHORS)[keyof typeof ANCHORS]
 }
 
-function told(error: TransportError, inputs: Inputs): Diagnosis {
+export function explainTransport(error: TransportError, inputs: Inputs, node: NodeSettings): Diagnosis {
+  const { fault, means, todo, example = [], anchor } = faultOf(error, inputs, node)
+  return {
+    fault,
+    said: say`What happened: ${error.text}`,
+    todo: [...list(todo), ...example],
+    means: [paragraph(means)],
+    anchor,
+  }
+}
+
+function faultOf(error: TransportError, inputs: Inputs, node: NodeSettings): Fault {
   const { host, proxy } = error
+  const theProxy: Prose = proxy === undefined ? ['the proxy'] : say`the proxy ${proxy}`
   switch (error.code) {
     case 'tls':
-      return tls(error)
+      return tls(error, node)
+    case 'proxy-tls':
+      return {
+        fault: say`no trusted TLS connection to ${theProxy}`,
+        means: [
+          'The URL of the proxy begins with `https://`, so the proxy itself must show a certificate that this machine trusts. The request has not left this machine.',
+        ],
+        todo: [
+          ['Check that the proxy speaks TLS on this port; most do not, and their URL begins with `http://`.'],
+          ...trustedCas(node),
+        ],
+        anchor: ANCHORS.proxyOrTls,
+      }
+    case 'proxy-forbidden':
+      return {
+        fault: say`${theProxy} forbids ${host}`,
+        means: say`The answer 403 came from the proxy. Neither ${host} nor any \`permissions\` are the cause.`,
+        todo: [say`Ask the administrators of the proxy to allow ${host}, port 443.`, ...bypassProxy(host)],
+        anchor: ANCHORS.proxyOrTls,
+      }
     case 'proxy-authentication':
       return {
         fault: error.proxyUserGiven
-          ? say`the proxy ${proxy ?? ''} rejects the user and password given`
-          : say`the proxy ${proxy ?? ''} requires a user and a password`,
-        means: say`The proxy does not let us through to ${host} as we are (407).`,
+          ? say`${theProxy} rejects the user and the password given`
+          : say`${theProxy} requires a user and a password`,
+        means: say`The answer 407 came from the proxy, before anything reached ${host}.`,
         todo: [
-          say`Give the user and the password in the proxy's URL, reserved characters percent-encoded (\`@\` is \`%40\`): \`HTTPS_PROXY: http://user:password@host:port\`, the whole from a secret.`,
-          say`Or let ${host} pass by the proxy: add it to \`NO_PROXY\`, where the network allows it.`,
+          [
+            "Put the user and the password into the proxy's URL, with reserved characters percent-encoded (`@` is `%40`): `HTTPS_PROXY: http://user:password@host:port`. Keep the URL in a secret.",
+          ],
+          ...bypassProxy(host),
         ],
-      }
-    case 'proxy-forbidden':
-    case 'proxy-redirect':
-    case 'proxy-refused':
-      return {
-        fault:
-          error.code === 'proxy-forbidden'
-            ? say`the proxy ${proxy ?? ''} forbids ${host}`
-            : say`the proxy ${proxy ?? ''} opens no tunnel to ${host}`,
-        means: say`This is the proxy's own answer, and ${host} was never reached: neither permissions nor keys are the cause.`,
-        todo: networkHints(error),
-      }
-    case 'proxy-tls':
-      return {
-        fault: say`the certificate of the proxy ${proxy ?? ''} is not one that this machine trusts`,
-        means: say`\`HTTPS_PROXY\` begins with \`https://\`, so the proxy itself must speak TLS. ${host} was never reached.`,
-        todo: [
-          say`If the proxy speaks plain HTTP, as most do, write \`http://\`. Otherwise name its CA's certificate (PEM) in \`NODE_EXTRA_CA_CERTS\`.`,
-        ],
-      }
-    case 'proxy-unsupported':
-    case 'proxy-invalid':
-      return {
-        fault:
-          error.code === 'proxy-unsupported'
-            ? say`the proxy for ${host} is a SOCKS proxy, a kind that this step does not support`
-            : say`the proxy variable for ${host} does not hold the URL of a proxy`,
-        means: say`${host} was not asked.`,
-        todo: [
-          say`Set \`HTTPS_PROXY\` to an HTTP proxy, or add ${host} to \`NO_PROXY\` if the network allows it.`,
-        ],
+        anchor: ANCHORS.proxyOrTls,
       }
     case 'proxy-unreachable':
+      return {
+        fault: say`${theProxy} cannot be reached, or cannot reach ${host}`,
+        means: [
+          'There is no connection to the proxy, or the proxy itself reported that it has none to the host.',
+        ],
+        todo: [
+          say`Check that \`HTTPS_PROXY\` names the right proxy and that it is running.`,
+          ...endpointHints(error, inputs),
+          ...bypassProxy(host),
+        ],
+        anchor: ANCHORS.proxyOrTls,
+      }
+    case 'proxy-redirect':
+      return {
+        fault: say`${theProxy} answered with a redirect`,
+        means: ['A proxy that requires a log-in in a browser (a captive portal) answers like this.'],
+        todo: [
+          say`Ask the administrators of the proxy to allow ${host}, port 443, without a log-in.`,
+          ...bypassProxy(host),
+        ],
+        anchor: ANCHORS.proxyOrTls,
+      }
+    case 'proxy-refused':
+      return {
+        fault: say`${theProxy} opens no tunnel to ${host}`,
+        means: say`The answer came from the proxy. Neither ${host} nor any \`permissions\` are the cause.`,
+        todo: [
+          say`Check that \`HTTPS_PROXY\` names a proxy and that it allows CONNECT to ${host}, port 443.`,
+          ...bypassProxy(host),
+        ],
+        anchor: ANCHORS.proxyOrTls,
+      }
+    case 'proxy-unsupported':
+      return {
+        fault: say`the proxy for ${host} is a SOCKS proxy, which this step does not support`,
+        means: say`The step supports HTTP proxies (\`http://\` and \`https://\`). ${host} was not asked.`,
+        todo: [['Set `HTTPS_PROXY` to an HTTP proxy for this step.'], ...bypassProxy(host)],
+        anchor: ANCHORS.proxyOrTls,
+      }
+    case 'proxy-invalid':
+      return {
+        fault: say`the variable that names the proxy for ${host} does not hold the URL of a proxy`,
+        means: say`${host} was not asked.`,
+        todo: [
+          [
+            'Set `HTTPS_PROXY` to `http://host:port` or `http://user:password@host:port`, with reserved characters of the password percent-encoded (`@` is `%40`).',
+          ],
+          ...bypassProxy(host),
+        ],
+        anchor: ANCHORS.proxyOrTls,
+      }
     case 'unreachable':
       return {
         fault: say`${host} cannot be reached`,
-        means:
-          proxy === undefined
-            ? say`No connection came about: the name does not exist, or the network does not let this machine through.`
-            : say`The proxy ${proxy} cannot be reached, or it does not reach ${host}.`,
+        means: [
+          'There is no connection: the name does not exist, or the network does not let this machine through.',
+        ],
         todo: [...endpointHints(error, inputs), ...networkHints(error)],
+        anchor: ANCHORS.network,
       }
     case 'timeout':
       return {
         fault: say`${host} did not answer in time`,
-        means: say`A firewall that drops packets looks like this, and so does a long or crowded way to the host.`,
+        means: [
+          'A firewall that drops packets looks like this, and so does a long or crowded route to the host.',
+        ],
         todo: [
-          ...abroad(error, inputs),
+          ...endpointHints(error, inputs),
           ...networkHints(error),
           say`A single call has 10 s; the whole step has \`timeout-seconds\` (${inputs.timeoutSeconds}).`,
         ],
+        anchor: ANCHORS.network,
       }
     case 'broken':
       return {
-        fault: say`the connection to ${host} broke off`,
-        means: say`The connection stood, and then something on the way ended it.`,
-        todo: [...abroad(error, inputs), ...networkHints(error)],
+        fault: say`the connection to ${host} broke`,
+        means: ['The connection was established, and then something on the way closed it.'],
+        todo: [...endpointHints(error, inputs), ...networkHints(error)],
+        anchor: ANCHORS.network,
       }
     case 'status':
       return {
-        fault: say`${host} is too busy or has a fault of its own`,
-        means: say`It answered with a status that says "not now".${
-          host === inputs.endpoint.host
+        fault: say`${host} is overloaded or has an internal error`,
+        means: [
+          'It answered with a status that means "not now".',
+          ...(host === inputs.endpoint.host
             ? [
-                ' STS throttles by status 302 too: the 100 AssumeRole calls a second that it answers are shared by the whole account.',
+                ' STS also throttles with status 302: all jobs, tools and services of the account share 100 AssumeRole calls a second.',
               ]
-            : []
-        }`,
-        todo: [
-          say`Run the job again. If it comes back, start fewer jobs at the same moment, or raise \`retry-max-attempts\` (${inputs.maxAttempts}) and \`timeout-seconds\` (${inputs.timeoutSeconds}).`,
-          ...abroad(error, inputs),
+            : []),
         ],
+        todo: [
+          say`Run the job again. If it happens again, start fewer jobs at the same moment, or raise \`retry-max-attempts\` (${inputs.maxAttempts}) and \`timeout-seconds\` (${inputs.timeoutSeconds}).`,
+          ...mainlandHint(error, inputs),
+        ],
+        anchor: ANCHORS.throttling,
       }
     case 'redirect':
+      return { ...somethingElse(error, inputs), fault: say`${host} answered with a redirect` }
     case 'nonsense':
-      return {
-        fault:
-          error.code === 'redirect'
-            ? say`${host} answered with a redirect`
-            : say`the answer of ${host} makes no sense`,
-        means: say`Something else than the service itself seems to have answered: a proxy's log-in or blocking page, a load balancer, or another service at that address.`,
-        todo: [
-          ...endpointHints(error, inputs),
-          proxy === undefined
-            ? say`See whether the network sends requests through a proxy without being asked, and ask its administrators to let ${host} through.`
-            : say`Ask the administrators of the proxy ${proxy} to let ${host} through.`,
-        ],
-      }
+      return { ...somethingElse(error, inputs), fault: say`${host} returned an unexpected response` }
   }
 }
 
-function tls(error: TransportError): Diagnosis {
-  const { host } = error
-  if (error.message.includes('ERR_TLS_CERT_ALTNAME_INVALID')) {
+function somethingElse(error: TransportError, inputs: Inputs): Omit<Fault, 'fault'> {
+  const { host, proxy } = error
+  return {
+    means: [
+      "Something other than the service itself has probably answered: a proxy's log-in or blocking page, a load balancer, or another service at that address.",
+    ],
+    todo: [
+      ...endpointHints(error, inputs),
+      proxy === undefined
+        ? say`Find out whether the network sends requests through a transparent proxy, and ask its administrators to allow ${host}.`
+        : say`Ask the administrators of the proxy ${proxy} to allow ${host}.`,
+    ],
+    anchor: ANCHORS.proxyOrTls,
+  }
+}
+
+function tls(error: TransportError, node: NodeSettings): Fault {
+  const { host, nodeCode = '' } = error
+  const anchor = ANCHORS.proxyOrTls
+  if (nodeCode === 'ERR_TLS_CERT_ALTNAME_INVALID') {
     return {
       fault: say`the certificate of ${host} is for another name`,
-      means: say`Whoever answered at ${host} shows a certificate that does not hold for that name: the name is not the service's own, or a proxy has answered in its place.`,
+      means: say`Whatever answered at ${host} has a certificate that is not valid for this name: the name is not the service's own, or a proxy has answered instead.`,
       todo: [
-        say`See that the host is right: leave \`sts-endpoint\` out, or write it as Alibaba Cloud does (\`sts.cn-hangzhou.aliyuncs.com\`).`,
+        [
+          'Check the host: omit `sts-endpoint`, or write it as Alibaba Cloud does (`sts.cn-hangzhou.aliyuncs.com`).',
+        ],
       ],
+      anchor,
     }
   }
-  if (/CERT_(HAS_EXPIRED|NOT_YET_VALID)/.test(error.message)) {
+  if (/^CERT_(HAS_EXPIRED|NOT_YET_VALID)$/.test(nodeCode)) {
     return {
-      fault: say`the certificate of ${host} is out of date`,
-      means: say`By this machine's clock the certificate is not valid now. More often than the certificate it is the clock.`,
-      todo: [
-        say`Look at the clock of the runner. If it is right, look at the certificate of the proxy on the way.`,
+      fault: say`the certificate of ${host} has expired or is not valid yet`,
+      means: [
+        "By this machine's clock the certificate is not valid now. More often the clock is wrong than the certificate.",
       ],
+      todo: [
+        ['Check the clock of the runner. If it is right, check the certificate of the proxy on the way.'],
+      ],
+      anchor,
     }
   }
-  if (/WRONG_VERSION_NUMBER|EPROTO/.test(error.message)) {
+  if (/WRONG_VERSION_NUMBER|EPROTO/.test(nodeCode)) {
     return {
-      fault: say`${host} does not speak TLS as it should`,
-      means: say`The handshake failed before any certificate: the port speaks plain HTTP, or something on the way cuts TLS off.`,
-      todo: [
-        say`See that host and port in \`sts-endpoint\` are right, and that \`HTTPS_PROXY\` begins with \`http://\` unless the proxy itself speaks TLS.`,
+      fault: say`${host} does not speak TLS as expected`,
+      means: [
+        'The handshake failed before any certificate: the port speaks plain HTTP, or something on the way breaks TLS.',
       ],
+      todo: [
+        [
+          'Check host and port in `sts-endpoint`, and that `HTTPS_PROXY` begins with `http://` unless the proxy itself speaks TLS.',
+        ],
+      ],
+      anchor,
     }
   }
   return {
-    fault: say`the certificate of ${host} is not one that this machine trusts`,
-    means: say`Most likely a proxy on the way inspects TLS and shows a certificate of its own CA, which Node does not know. Node does not look into the system's store of CAs.`,
-    todo: [
-      say`Put the CA's certificate (PEM) on the runner and name it in \`NODE_EXTRA_CA_CERTS\`. It must be set before this step starts: for the job, or in the runner's own environment.`,
-      say`Or ask the proxy's administrators not to inspect ${host}.`,
+    fault: say`this machine does not trust the certificate of ${host}`,
+    means: [
+      'Most likely a proxy on the way inspects TLS and shows a certificate of its own CA, which Node.js does not know. ',
+      node.usesSystemCas
+        ? 'Node.js uses the CAs of this system (`NODE_USE_SYSTEM_CA=1`), and this one is not among them.'
+        : 'By default Node.js does not use the CAs of the system.',
     ],
-    example: EXTRA_CA,
+    todo: [...trustedCas(node), say`Or ask the proxy's administrators not to inspect ${host}.`],
+    example: [
+      paragraph(['For example, in the job:']),
+      yaml(
+        node.knowsSystemCas && !node.usesSystemCas
+          ? "env:\n  NODE_USE_SYSTEM_CA: '1'"
+          : 'env:\n  NODE_EXTRA_CA_CERTS: /etc/ssl/certs/company-ca.pem',
+      ),
+    ],
+    anchor,
   }
 }
 
-/** Which input named the host. */
+/** How a CA becomes trusted, as this Node.js can. */
+function trustedCas({ extraCas, knowsSystemCas, usesSystemCas }: NodeSettings): Prose[] {
+  return [
+    ...(knowsSystemCas && !usesSystemCas
+      ? [
+          [
+            "If the system of the runner trusts the CA: set `NODE_USE_SYSTEM_CA` to `1` for the job, so that Node.js uses the system's CAs.",
+          ],
+        ]
+      : []),
+    extraCas === undefined
+      ? [
+          "Put the CA's certificate (PEM) on the runner and set `NODE_EXTRA_CA_CERTS` to its path. It must be set before this step starts: for the job, or in the environment of the runner.",
+        ]
+      : extraCas.failure === undefined
+        ? say`\`NODE_EXTRA_CA_CERTS\` is ${extraCas.path}: check that the file contains this CA's certificate (PEM).`
+        : say`\`NODE_EXTRA_CA_CERTS\` is ${extraCas.path}, and this file cannot be read (${extraCas.failure}), so Node.js has ignored it. Correct the path or the file's permissions.`,
+  ]
+}
+
+function bypassProxy(host: string): Prose[] {
+  return [say`If the network allows it, bypass the proxy: add ${host} to \`NO_PROXY\`.`]
+}
+
+/** Which input chose the host, and what may be wrong with it. */
 function endpointHints(error: TransportError, inputs: Inputs): Prose[] {
   const { host } = error
   if (host !== inputs.endpoint.host) return []
   if (host.startsWith('sts-vpc.')) {
     return [
-      say`${host} can be reached from inside a VPC of its region only. Elsewhere leave \`sts-endpoint\` out.`,
+      say`${host} can be reached only from inside a VPC of its region. Elsewhere omit \`sts-endpoint\`.`,
     ]
   }
-  if (inputs.region !== undefined && host === `sts.${inputs.region}.aliyuncs.com`) {
-    return [
-      say`The host follows from \`region\` (${inputs.region}): see that it is a region ID of Alibaba Cloud.`,
-    ]
-  }
-  if (host === GLOBAL_ENDPOINT) return abroad(error, inputs)
-  return [say`The host follows from \`sts-endpoint\`: see that it is one of STS, or leave it out.`]
+  const mainland = mainlandHint(error, inputs)
+  if (error.code !== 'unreachable' && error.code !== 'nonsense' && error.code !== 'redirect') return mainland
+  return [...mainland, ...chosenBy(host, inputs)]
 }
 
-function abroad({ host }: TransportError, { endpoint, region }: Inputs): Prose[] {
-  if (host !== endpoint.host || host !== GLOBAL_ENDPOINT || region !== undefined) return []
+function chosenBy(host: string, { region }: Inputs): Prose[] {
+  if (region !== undefined && host === `sts.${region}.aliyuncs.com`) {
+    return [say`The host comes from \`region\` (${region}): check that it is a region ID of Alibaba Cloud.`]
+  }
+  if (host === GLOBAL_ENDPOINT) return []
+  return [['The host comes from `sts-endpoint`: check that it is a host of STS, or omit the input.']]
+}
+
+/** STS hosts in mainland China: the global one and those of the regions there. */
+const MAINLAND = /^sts\.(cn-(?!hongkong)[a-z0-9-]+\.)?aliyuncs\.com$/
+
+function mainlandHint({ host }: TransportError, { endpoint }: Inputs): Prose[] {
+  if (host !== endpoint.host || !MAINLAND.test(host)) return []
   return [
-    say`${host} lies in mainland China, and from abroad many calls to it fail. Give \`region\` (a near one, such as \`ap-southeast-1\` or \`eu-central-1\`): STS is then asked there. The credentials hold everywhere.`,
+    say`${host} is in mainland China, and from abroad many calls to it fail. Set \`sts-endpoint\` to that of a near region, such as \`sts.ap-southeast-1.aliyuncs.com\` or \`sts.eu-central-1.aliyuncs.com\`: the credentials are valid in all regions.`,
   ]
 }
 
 function networkHints({ host, proxy }: TransportError): Prose[] {
   return [
     proxy === undefined
-      ? say`Where the network asks for a proxy, set \`HTTPS_PROXY\` for the job. Otherwise let the runner through to ${host}, port 443.`
-      : say`See that \`HTTPS_PROXY\` names the right proxy (${proxy}), and that the proxy lets ${host} through.`,
+      ? say`If the network requires a proxy, set \`HTTPS_PROXY\` for the job. Otherwise allow the runner to connect to ${host}, port 443.`
+      : say`Check that \`HTTPS_PROXY\` names the right proxy (${proxy}), and that the proxy allows ${host}.`,
   ]
 }

@@ -1,9 +1,9 @@
 import { plain, type Prose } from '../text/prose.js'
 
 /**
- * The base of every error that this action throws on purpose. Errors are told apart by `code`, never
- * by their messages. `text` is the message with our words and others' values kept apart; `message` is
- * its rendering for a log.
+ * The base of every error that this action throws on purpose. Errors are told apart by `code`,
+ * never by their messages. `text` is the message with our words and others' values kept apart;
+ * `message` is its rendering for a log.
  */
 export abstract class ActionError extends Error {
   /** Stable and unique for a kind of failure. */
@@ -16,7 +16,10 @@ export abstract class ActionError extends Error {
   }
 }
 
-/** What any thrown thing says of itself. What is no Error is not opened: there is no telling what it holds. */
+/**
+ * What any thrown thing says of itself. What is no Error is not opened: there is no telling what it
+ * holds.
+ */
 export function textOf(failure: unknown): Prose {
   if (failure instanceof ActionError) return failure.text
   if (failure instanceof Error) return [{ value: failure.message }]

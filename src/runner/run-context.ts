@@ -14,11 +14,25 @@ export interface RunContext {
   readonly actor: string | undefined
   /** `https://github.com`, or another host that runs workflows. */
   readonly serverUrl: string | undefined
-  /** True if act runs the workflow, or Gitea's or Forgejo's runner. */
-  readonly notGithub: boolean
+  /** Whose runner this is, as far as it tells. */
+  readonly runner: 'github' | 'forgejo' | 'gitea' | 'act'
+  /** The `owner/repo` of this action in `uses`; undefined for an action of the same repository. */
+  readonly actionRepository: string | undefined
+  /** The tag, branch or commit of this action in `uses`. */
+  readonly actionRef: string | undefined
   /** Reads the event that triggered the run; undefined if there is none that can be read. */
   readonly event: () => unknown
 }
+
+/**
+ * Forgejo's runner descends from Gitea's, and both from act: the variables of the ancestors may be
+ * set too.
+ */
+const RUNNERS = [
+  ['FORGEJO_ACTIONS', 'forgejo'],
+  ['GITEA_ACTIONS', 'gitea'],
+  ['ACT', 'act'],
+] as const
 
 type Variables = Readonly<Record<string, string | undefined>>
 
@@ -36,7 +50,9 @@ export function readRunContext(variables: Variables): RunContext {
     ref: context.ref || undefined,
     actor: context.actor || undefined,
     serverUrl: context.serverUrl || undefined,
-    notGithub: ['ACT', 'GITEA_ACTIONS', 'FORGEJO_ACTIONS'].some((name) => value(name) !== undefined),
+    runner: RUNNERS.find(([name]) => value(name) !== undefined)?.[1] ?? 'github',
+    actionRepository: value('GITHUB_ACTION_REPOSITORY'),
+    actionRef: value('GITHUB_ACTION_REF'),
     event: () => readEvent(variables),
   }
 }
