@@ -1,6 +1,6 @@
 /**
- * What only Windows does, on Windows or under Wine: homes without HOME, files that another program has open, and jobs that share a home
- * although no file can be replaced while somebody reads it.
+ * What only Windows does, on Windows or under Wine (`npm run test:wine`): homes without HOME, files that
+ * another program has open, and jobs that share a home although nobody can replace a file while it is read.
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -18,7 +18,7 @@ import { until } from './support/until.js'
 type Opening = (file: string) => Promise<() => void | Promise<void>>
 
 const closings: (() => void | Promise<void>)[] = []
-// Before the jobs' folders are removed, which Windows does with no file that is open.
+// Before the jobs' folders are removed: Windows removes no file that is open.
 afterEach(async () => {
   for (const close of closings.splice(0)) await close()
 })
@@ -94,7 +94,7 @@ describe.each(NODES)('on %s', (node) => {
 
     test.each([
       ['a name in several scripts', () => join('Jürgen Müller', '王小明', 'данные 🚀')],
-      // Windows itself ends a path at 260 characters if the program does not ask for more. macOS ends it at 1,024.
+      // Windows ends paths there unless a program asks for more. macOS ends them at 1,024.
       [
         'more than 260 characters',
         () => join(...Array.from({ length: 12 }, (_, at) => `${at}`.padEnd(30, 'x'))),
@@ -190,7 +190,8 @@ describe.each(NODES)('on %s', (node) => {
         await closings.pop()?.()
         expire(job)
         const next = startJob({ node, home: job.home })
-        const main = await next.main(world.byKey)
+        const main = await next.main({ ...world.byKey, profile: 'later' })
+        await next.posts()
         expect([main.exitCode, main.errors, main.warnings]).toEqual([0, [], []])
         expect(readFileSync(job.configFile, 'utf8')).toBe(USERS_FILE)
         expect(filesIn(dirname(job.configFile))).toEqual(['config.json'])

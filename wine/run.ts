@@ -1,12 +1,11 @@
 /**
- * Runs tests of this project with Node for Windows, under Wine: what is installed for that goes into .cache, and Wine itself comes from
- * Debian's packages. Arguments go to jest; without any, the tests run in which Windows differs.
+ * Runs tests with Node for Windows, under Wine. Node and what Wine makes of Windows go into .cache;
+ * Wine itself comes from Debian's packages. Arguments go to jest; without any, it gets the tests below.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { delimiter, join, resolve } from 'node:path'
-import { WINDOWS_TESTS } from './windows-tests.js'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const CACHE = join(ROOT, '.cache/wine')
@@ -20,11 +19,29 @@ const BINDINGS = [
   ['esbuild', '@esbuild/win32-x64'],
   ['unrs-resolver', '@unrs/resolver-binding-win32-x64-msvc'],
 ] as const
+/**
+ * The tests in which Windows may differ: scenarios, homes, processes. The others are about values
+ * alone, and take as long again.
+ */
+const TESTS = [
+  'profile-home',
+  'profile-processes',
+  'runner-simulator',
+  'scenario-chain',
+  'scenario-environment',
+  'scenario-identity-conflicts',
+  'scenario-main',
+  'scenario-post',
+  'scenario-secrecy',
+  'scenario-shared-home',
+  'scenario-token-file',
+  'scenario-windows',
+].map((name) => `__tests__/${name}.test.ts`)
 /** Wine, and a linker for Windows. */
 const DEBIAN_PACKAGES = ['wine64', 'binutils-mingw-w64-x86-64']
 /**
- * Programs built with today's Rust, such as swc, take random numbers from this library, which Wine 8 lacks. Its only function is another name
- * of one that Wine has.
+ * What was built with today's Rust, such as swc, takes random numbers from this library. Wine 8 lacks it,
+ * and has its only function under another name.
  */
 const RANDOM_LIBRARY = `LIBRARY bcryptprimitives.dll
 EXPORTS
@@ -42,7 +59,7 @@ async function main(args: readonly string[]): Promise<number> {
   createPrefix()
   console.log(`Wine and Node ${NODE} for Windows are ready: ${seconds(begin)} s`)
   try {
-    return await runJest(args.length > 0 ? args : WINDOWS_TESTS)
+    return await runJest(args.length > 0 ? args : TESTS)
   } finally {
     spawnSync(wineServer(), ['-k'], { env: wineEnvironment() })
     console.log(`${seconds(begin)} s in all`)
@@ -51,7 +68,8 @@ async function main(args: readonly string[]): Promise<number> {
 
 /** Installs what is missing if this user may. Returns why it cannot be had. */
 function missingPackages(): string | undefined {
-  if (process.platform !== 'linux' || process.arch !== 'x64') return 'Wine is used on Linux and x64 alone'
+  if (process.platform !== 'linux' || process.arch !== 'x64')
+    return 'Wine runs these tests on Linux and x64 alone'
   if (found().every((path) => path !== undefined)) return undefined
   const names = DEBIAN_PACKAGES.join(' ')
   if (process.getuid?.() !== 0 || onPath('apt-get') === undefined)
@@ -140,6 +158,8 @@ async function runJest(args: readonly string[]): Promise<number> {
   const path = join(CACHE, 'output.txt')
   const output = openSync(path, 'w')
   const jest = [
+    '--require',
+    './wine/keep-alive.cjs',
     '--experimental-vm-modules',
     '--disable-warning=ExperimentalWarning',
     'node_modules/jest/bin/jest.js',

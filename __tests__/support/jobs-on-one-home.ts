@@ -36,7 +36,7 @@ export interface Tally {
 /**
  * Runs that many jobs at once on one home, each with a profile of its own, and then their posts at once.
  *
- * @param disturb begins something that disturbs them at the path of config.json, and returns what ends it
+ * @param disturb begins what disturbs them at config.json's path, and returns what ends it
  */
 export async function tallyJobsOnOneHome(
   world: World,

@@ -1,4 +1,4 @@
-/** Other programs that have a file open on Windows, where that keeps everybody else from replacing or removing it. */
+/** Other programs that have a file open. On Windows nobody else can then replace or remove it. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, constants, openSync, rmSync, writeFileSync } from 'node:fs'
@@ -16,8 +16,9 @@ const poll = setInterval(() => existsSync(process.argv[2]) && clearInterval(poll
 `
 
 /**
- * Opens `file` in a process of its own, as Go programs such as the aliyun CLI do: others can read it, and nobody can
- * rename over it or remove it. Node itself opens files less strictly, so the handle is the one that cmd redirects.
+ * Opens `file` in a process of its own, as Go programs such as the aliyun CLI do: others can read it,
+ * and nobody can rename over it or remove it. Node itself opens files less strictly, so the handle is
+ * one that cmd redirects.
  *
  * @returns closes it, when the process has ended
  */
