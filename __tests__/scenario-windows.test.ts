@@ -121,13 +121,6 @@ describe.each(NODES)('on %s', (node) => {
       expect(values.filter((value) => /[\r\n]/.test(value))).toEqual([])
       expect(job.env.get('ALICLOUD_REGION')).toBe('cn-beijing')
     })
-
-    windowsOnly('names of variables have no case there')('a wrong proxy variable is one fault', async () => {
-      const job = startJob({ node, env: { HTTPS_PROXY: 'nonsense://proxy' } })
-      const main = await job.main({ ...world.byKey, 'sts-endpoint': 'sts.example' })
-      expect(main.exitCode).toBe(1)
-      expect(main.errors.join('\n').match(/https_proxy/gi)).toHaveLength(1)
-    })
   })
 
   describe('files that another program has open', () => {
