@@ -25,7 +25,6 @@ const BINDINGS = [
  */
 const TESTS = [
   'profile-home',
-  'profile-processes',
   'runner-simulator',
   'scenario-chain',
   'scenario-environment',
