@@ -24,6 +24,7 @@ import { asRunnerGives } from '../stand-in/runner/with-values.js'
 import { startStandIn } from '../stand-in/stand-in.js'
 import { startConnectProxy } from './support/connect-proxy.js'
 import { blocksIn, blocksOf, PAGES, readPage, ROOT, sectionOf } from './support/pages.js'
+import { posixOnly } from './support/platform.js'
 
 const ACTION = 'OWNER/configure-alibaba-cloud-credentials'
 const ISSUER_HOST = 'token.actions.githubusercontent.com'
@@ -298,8 +299,10 @@ describe('the policies', () => {
 
 const onPath = (program: string): boolean =>
   spawnSync(program, ['--version'], { stdio: 'ignore' }).status === 0
+const shellTest = posixOnly("the pages' commands are for a POSIX shell")
 /** A test that needs a program, or the same skipped, with the reason in its title. */
 const testWith = (...programs: string[]) => {
+  if (process.platform === 'win32') return { run: shellTest, title: (words: string) => words }
   const missing = programs.filter((program) => !onPath(program))
   return missing.length === 0
     ? { run: test, title: (words: string) => words }
@@ -309,7 +312,7 @@ const testWith = (...programs: string[]) => {
 describe('the commands', () => {
   const pages = PAGES.filter((page) => blocksIn(readPage(page), 'sh').length > 0)
 
-  test.each(everyBlock('sh'))('$at: bash can parse it', ({ text }) => {
+  shellTest.each(everyBlock('sh'))('$at: bash can parse it', ({ text }) => {
     expect(spawnSync('bash', ['-n'], { input: text, encoding: 'utf8' })).toMatchObject({
       status: 0,
       stderr: '',
@@ -468,7 +471,7 @@ describe('the fingerprint of the root CA', () => {
   const expected = (): string =>
     `${new X509Certificate(readFileSync(certificates.caFile)).fingerprint.replaceAll(':', '').toLowerCase()}\n`
 
-  test.each(['README.md', 'docs/setup-at-scale.md'])(
+  shellTest.each(['README.md', 'docs/setup-at-scale.md'])(
     '%s: is printed though the server does not send the root',
     async (page) => {
       const { stdout, stderr } = await run(script(page).replace(ISSUER_HOST, `localhost:${port}`), {})
@@ -477,7 +480,7 @@ describe('the fingerprint of the root CA', () => {
     },
   )
 
-  test('is printed via a proxy with a password', async () => {
+  shellTest('is printed via a proxy with a password', async () => {
     const proxy = await startConnectProxy({ [ISSUER_HOST]: port }, { user: 'ci', password: 'p@ss' })
     try {
       const { stdout, stderr } = await run(script('docs/setup-at-scale.md'), {

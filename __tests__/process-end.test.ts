@@ -7,6 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { NODES } from './support/job.js'
+import { posixOnly } from './support/platform.js'
 
 const MODULE = pathToFileURL(join(import.meta.dirname, '../src/runner/process-end.ts')).href
 
@@ -16,7 +17,7 @@ let fifo: string
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'end-'))
   fifo = join(folder, 'fifo')
-  execFileSync('mkfifo', [fifo])
+  if (process.platform !== 'win32') execFileSync('mkfifo', [fifo])
 })
 afterAll(() => {
   rmSync(folder, { recursive: true, force: true })
@@ -70,18 +71,23 @@ describe.each(NODES)('on %s', (node) => {
     ])
   })
 
-  test.each(['SIGINT', 'SIGTERM'] as const)('%s ends it at once, with what was written', async (signal) => {
-    const script = `
+  const signalled = posixOnly('Windows has no signals')
+  signalled.each(['SIGINT', 'SIGTERM'] as const)(
+    '%s ends it at once, with what was written',
+    async (signal) => {
+      const script = `
       endAfter(new Promise((done) => { setTimeout(done, 60_000) }))
       process.stdout.write('x'.repeat(200_000) + 'END')`
-    const child = start(script)
-    await once(child.stdout ?? child, 'readable')
-    child.kill(signal)
-    const [out, code, by] = await outcome(child)
-    expect([out.slice(-3), code, by]).toEqual(['END', null, signal])
-  })
+      const child = start(script)
+      await once(child.stdout ?? child, 'readable')
+      child.kill(signal)
+      const [out, code, by] = await outcome(child)
+      expect([out.slice(-3), code, by]).toEqual(['END', null, signal])
+    },
+  )
 
-  test('what no deadline of its own ends is ended, though Node itself would wait for it', async () => {
+  const withPipe = posixOnly('Windows has no pipes among files')
+  withPipe('what no deadline of its own ends is ended, though Node itself would wait for it', async () => {
     const script = `
       const { readFile } = await import('node:fs/promises')
       endNotLaterThan(performance.now() + 100, () => { console.log('too late') })

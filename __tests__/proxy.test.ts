@@ -17,9 +17,13 @@ afterEach(() => {
 })
 
 /** The proxy for a URL in such an environment. */
-function proxyIn(env: Partial<Record<(typeof NAMES)[number], string>>, url = STS): string | undefined {
+function proxyIn(
+  env: Partial<Record<(typeof NAMES)[number], string>>,
+  url = STS,
+  platform: NodeJS.Platform = 'linux',
+): string | undefined {
   Object.assign(process.env, env)
-  return proxyFor(new URL(url))?.href
+  return proxyFor(new URL(url), platform)?.href
 }
 
 describe('which proxy', () => {
@@ -43,6 +47,13 @@ describe('which proxy', () => {
   test('the lower case wins, unless it is empty', () => {
     expect(proxyIn({ HTTPS_PROXY: 'http://upper', https_proxy: 'http://lower' })).toBe('http://lower/')
     expect(proxyIn({ HTTPS_PROXY: 'http://upper', https_proxy: '' })).toBe('http://upper/')
+  })
+
+  test('on Windows both are one variable, which is called HTTPS_PROXY', () => {
+    expect(proxyIn({ HTTPS_PROXY: 'http://proxy' }, STS, 'win32')).toBe('http://proxy/')
+    expect(() => proxyIn({ HTTPS_PROXY: 'junk://', https_proxy: 'junk://' }, STS, 'win32')).toThrow(
+      / HTTPS_PROXY \(environment\)/,
+    )
   })
 
   test.each([

@@ -90,6 +90,13 @@ describe.each(NODES)('on %s', (node) => {
     ['holds a token cut in two', () => write('nobody-may-see-this.nobody-may-see-this'), 'is not a JWT'],
     ['holds two lines', () => write('nobody.may.see\nthis.in.log'), 'is not a JWT'],
     ['holds more than STS takes', () => write(`nobody.may.see-this${'x'.repeat(20_000)}`), 'is not a JWT'],
+    [
+      'is written in UTF-16',
+      () => {
+        writeFileSync(path, Buffer.from('\ufeffnobody.may.see-this\r\n', 'utf16le'))
+      },
+      'Out-File -Encoding ascii',
+    ],
     ['is missing', () => undefined, 'cannot be read (ENOENT)'],
     ['is a folder', () => (path = folder()), 'cannot be read (EISDIR)'],
     ['holds 40 MB', () => write('nobody.may.see-this'.repeat(2_200_000)), 'holds more than 64 KiB'],

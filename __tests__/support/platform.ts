@@ -7,15 +7,27 @@ import { test } from '@jest/globals'
  * @param reason a clause without a full stop
  */
 export function posixOnly(reason: string, platform: NodeJS.Platform = process.platform): typeof test {
-  if (platform !== 'win32') return test
-  const because = (title: unknown): string => `${String(title)} [skipped on Windows: ${reason}]`
+  return platform === 'win32' ? skipped(`skipped on Windows: ${reason}`) : test
+}
+
+/**
+ * `test` for what only Windows has. Anywhere else, the test is skipped, and its title says why.
+ *
+ * @param reason a clause without a full stop
+ */
+export function windowsOnly(reason: string, platform: NodeJS.Platform = process.platform): typeof test {
+  return platform === 'win32' ? test : skipped(`only on Windows: ${reason}`)
+}
+
+function skipped(because: string): typeof test {
+  const titled = (title: unknown): string => `${String(title)} [${because}]`
   const skip = (title: unknown, ...rest: unknown[]): unknown =>
-    Reflect.apply(test.skip, undefined, [because(title), ...rest])
+    Reflect.apply(test.skip, undefined, [titled(title), ...rest])
   const each =
     (...table: unknown[]) =>
     (title: unknown, ...rest: unknown[]): unknown =>
       Reflect.apply(Reflect.apply(test.skip.each, undefined, table) as typeof skip, undefined, [
-        because(title),
+        titled(title),
         ...rest,
       ])
   return Object.assign(skip, { each }) as unknown as typeof test

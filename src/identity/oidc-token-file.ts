@@ -2,6 +2,7 @@
 import { access, constants, open, type FileHandle } from 'node:fs/promises'
 import type { Stats } from 'node:fs'
 import { say, type Prose } from '../text/prose.js'
+import { describeNonToken } from './non-token.js'
 import { isJwt, OidcTokenError, type OidcTokenSource } from './oidc-token.js'
 
 /** Far more than STS takes for a token. */
@@ -24,12 +25,7 @@ export function tokenFromFile(
     // A byte order mark counts as white space.
     const token = content.trim()
     if (!isJwt(token)) {
-      throw unusable(
-        path,
-        token === ''
-          ? 'is empty'
-          : 'holds something that is not a JWT (three parts of base64url, joined by dots)',
-      )
+      throw unusable(path, describeNonToken(token))
     }
     mask(token)
     if (!warned && (await couldBeTighter(path, stats))) {

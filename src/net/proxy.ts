@@ -23,11 +23,13 @@ type Environment = Readonly<Record<string, string | undefined>>
  * @throws TransportError (proxy-unsupported, proxy-invalid) if the variable names no proxy that
  * this step can use. It shows nothing of the value, which may hold a password
  */
-export function proxyFor(url: URL): URL | undefined {
+export function proxyFor(url: URL, platform: NodeJS.Platform = process.platform): URL | undefined {
   // The toolkit's own rule for NO_PROXY and loopback, so that this step and the runner's other
   // traffic go the same way.
   if (url.protocol !== 'https:' || checkBypass(url)) return undefined
-  const [first] = givenProxies(process.env, VARIABLES)
+  // On Windows both are one variable. It is called by the name under which people set it.
+  const names = platform === 'win32' ? (['HTTPS_PROXY'] as const) : VARIABLES
+  const [first] = givenProxies(process.env, names)
   if (first === undefined) return undefined
   const [name, value] = first
   const accepted = say`Accepted: \`http://host:port\` or \`https://user:password@host:port\`, with reserved characters of the password percent-encoded.`
