@@ -8,6 +8,7 @@ import { ProfileError } from '../src/profile/profile-error.js'
 import { readText, withStore, type WritingCalls } from '../src/profile/folder.js'
 import { checkProfile, installProfile, type ProfileInstallation } from '../src/profile/install.js'
 import { withLock } from '../src/profile/lock.js'
+import { postponeExpiration } from '../src/profile/postpone-expiration.js'
 import { uninstallProfile } from '../src/profile/uninstall.js'
 import { profileOf } from './support/profile-arbitraries.js'
 
@@ -115,6 +116,49 @@ describe('a clean home', () => {
     await checkProfile({ path })
     expect(files(home)).toEqual([])
     expect(await readCurrentProfile(path)).toBeUndefined()
+  })
+})
+
+describe('a profile of mode CredentialsURI', () => {
+  const uri = (token: string) => `http://127.0.0.1:4711/${token}`
+  const served = (name: string, token: string) => ({
+    profile: { name, regionId: 'cn-hangzhou', credentialsUri: uri(token) },
+  })
+
+  test("is written as the CLI would, and is this run's by its address", async () => {
+    await main('1', 'ci', served('ci', 'a'))
+    expect(read()).toBe(
+      '{\n\t"current": "ci",\n\t"profiles": [\n\t\t{\n\t\t\t"name": "ci",\n\t\t\t"mode": "CredentialsURI",\n' +
+        '\t\t\t"region_id": "cn-hangzhou",\n\t\t\t"output_format": "json",\n\t\t\t"language": "en",\n\t\t\t"site": "china",\n' +
+        '\t\t\t"credentials_uri": "http://127.0.0.1:4711/a"\n\t\t}\n\t],\n\t"meta_path": ""\n}',
+    )
+    expect(read(`${path}.ci-record`)).not.toContain('4711')
+    await post('1')
+    expect(files()).toEqual([])
+  })
+
+  test("with another address is somebody else's", async () => {
+    put(USERS)
+    await main('1', 'ci', served('ci', 'a'))
+    fs.writeFileSync(path, read().replace(uri('a'), uri('b')))
+    await post('1')
+    expect(names()).toEqual(['me', 'ci'])
+  })
+
+  test('lives as long as its session is renewed, and config.json is not touched for that', async () => {
+    put(USERS)
+    await main('1', 'ci', served('ci', 'a'))
+    const before = fs.statSync(path, { bigint: true })
+    await postponeExpiration(path, '1', later(5))
+    await postponeExpiration(path, 'unknown', later(50))
+    const after = fs.statSync(path, { bigint: true })
+    expect([after.ino, after.mtimeNs, after.ctimeNs]).toEqual([before.ino, before.mtimeNs, before.ctimeNs])
+    await post('other', later(4))
+    expect(names()).toEqual(['me', 'ci'])
+    await post('other', later(6))
+    expect(read()).toBe(USERS)
+    await postponeExpiration(path, '1', later(9))
+    expect(files()).toEqual(['config.json'])
   })
 })
 

@@ -9,11 +9,21 @@ import {
   type Span,
 } from './config-text.js'
 
+/** What is written under a name: the session's keys themselves, or the address where they are served. */
+export type CliProfile = StsTokenProfile | CredentialsUriProfile
+
 /** A profile of mode StsToken. */
-export interface StsProfile {
+export interface StsTokenProfile {
   readonly name: string
-  readonly credentials: TemporaryKey
   readonly regionId: string
+  readonly credentials: TemporaryKey
+}
+
+/** A profile of mode CredentialsURI. */
+export interface CredentialsUriProfile {
+  readonly name: string
+  readonly regionId: string
+  readonly credentialsUri: string
 }
 
 /** White space and separators of an entry: what stands after `{`, after each comma, between name and value, and before `}`. */
@@ -29,19 +39,19 @@ const CLI_STYLE: Style = { open: '\n\t\t\t', comma: '\n\t\t\t', colon: ': ', clo
 /** White space longer than this is nobody's indentation. */
 const LONGEST_INDENTATION = 200
 
-/** The file that holds `profile` alone, byte for byte as `aliyun configure set --mode StsToken` writes it on a clean home. */
-export function newFile(profile: StsProfile): string {
+/** The file that holds `profile` alone, byte for byte as `aliyun configure set` writes it on a clean home. */
+export function newFile(profile: CliProfile): string {
   return wholeFile(profile, [])
 }
 
 /** The text with the list that it lacks, holding `profile` alone, and with `current` naming it. Members of the file stay. */
-export function addProfiles(config: ConfigText, profile: StsProfile): string {
+export function addProfiles(config: ConfigText, profile: CliProfile): string {
   const others = otherMembers(config).map(({ start, end }) => config.text.slice(start, end))
   return wholeFile(profile, others)
 }
 
 /** The text with `profile` after the last entry, laid out as that one is. The list must have an entry. */
-export function appendEntry({ text, profiles, entries }: ConfigText, profile: StsProfile): string {
+export function appendEntry({ text, profiles, entries }: ConfigText, profile: CliProfile): string {
   const last = entries.at(-1)
   if (last === undefined || profiles === undefined) throw new RangeError('the list of profiles is empty')
   const previous = entries.at(-2)
@@ -53,13 +63,13 @@ export function appendEntry({ text, profiles, entries }: ConfigText, profile: St
   return splice(
     text,
     { start: last.end, end: last.end },
-    `,${before}${writeEntry(stsFields(profile), styleOf(text, last))}`,
+    `,${before}${writeEntry(fieldsToWrite(profile), styleOf(text, last))}`,
   )
 }
 
 /** The text with `profile` in the place of `entry`, laid out as that one was. */
-export function replaceEntry({ text }: ConfigText, entry: Entry, profile: StsProfile): string {
-  return splice(text, entry, writeEntry(stsFields(profile), styleOf(text, entry)))
+export function replaceEntry({ text }: ConfigText, entry: Entry, profile: CliProfile): string {
+  return splice(text, entry, writeEntry(fieldsToWrite(profile), styleOf(text, entry)))
 }
 
 /**
@@ -104,26 +114,29 @@ export function splice(text: string, { start, end }: Span, replacement: string):
   return text.slice(0, start) + replacement + text.slice(end)
 }
 
-function wholeFile(profile: StsProfile, others: readonly string[]): string {
+function wholeFile(profile: CliProfile, others: readonly string[]): string {
   const members = [
     `"current": ${encodeString(profile.name)}`,
-    `"profiles": [\n\t\t${writeEntry(stsFields(profile), CLI_STYLE)}\n\t]`,
+    `"profiles": [\n\t\t${writeEntry(fieldsToWrite(profile), CLI_STYLE)}\n\t]`,
     ...(others.length === 0 ? ['"meta_path": ""'] : others),
   ]
   return `{\n\t${members.join(',\n\t')}\n}`
 }
 
-function stsFields({ name, credentials, regionId }: StsProfile): Readonly<Record<string, string>> {
+/** The entry's fields in the order in which the CLI writes them. */
+function fieldsToWrite(profile: CliProfile): Readonly<Record<string, string>> {
+  const { name, regionId } = profile
+  const common = { region_id: regionId, output_format: 'json', language: 'en', site: 'china' }
+  if ('credentialsUri' in profile)
+    return { name, mode: 'CredentialsURI', ...common, credentials_uri: profile.credentialsUri }
+  const { accessKeyId, accessKeySecret, securityToken } = profile.credentials
   return {
     name,
     mode: 'StsToken',
-    access_key_id: credentials.accessKeyId,
-    access_key_secret: credentials.accessKeySecret,
-    sts_token: credentials.securityToken,
-    region_id: regionId,
-    output_format: 'json',
-    language: 'en',
-    site: 'china',
+    access_key_id: accessKeyId,
+    access_key_secret: accessKeySecret,
+    sts_token: securityToken,
+    ...common,
   }
 }
 

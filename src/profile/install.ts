@@ -1,6 +1,6 @@
 import fs from 'node:fs'
 import { dirname } from 'node:path'
-import type { StsProfile } from './config-edit.js'
+import type { CliProfile } from './config-edit.js'
 import { parseConfig, refusalError } from './config-text.js'
 import { ProfileError } from './profile-error.js'
 import {
@@ -21,7 +21,7 @@ export interface ProfileInstallation {
   readonly path: string
   /** A UUID of this run, which the caller has stored for its post step before. */
   readonly id: string
-  readonly profile: StsProfile
+  readonly profile: CliProfile
   /** Whether `current` shall name the profile. In a file that has no profile yet it does in any case. */
   readonly setCurrent: boolean
   /** Whether the run will take the profile back. Where it will not, nothing is recorded and the profile is the user's. */
@@ -157,7 +157,7 @@ export function isOver({ expiration }: Layer, now: Date): boolean {
   return expiration.getTime() + GRACE < now.getTime()
 }
 
-async function writeRecord(store: Store, from: UndoLog, to: UndoLog): Promise<void> {
+export async function writeRecord(store: Store, from: UndoLog, to: UndoLog): Promise<void> {
   const [before, after] = [from, to].map((record) =>
     record.layers.length === 0 ? undefined : formatUndoLog(record),
   )

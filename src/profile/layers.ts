@@ -6,7 +6,7 @@ import {
   replaceEntry,
   setCurrent,
   splice,
-  type StsProfile,
+  type CliProfile,
 } from './config-edit.js'
 import {
   decodeString,
@@ -30,7 +30,7 @@ export interface Home {
 
 export interface Installation {
   readonly id: string
-  readonly profile: StsProfile
+  readonly profile: CliProfile
   readonly setCurrent: boolean
   /** Whether the run takes its entry back; where it does not, the entry is the user's from the start. */
   readonly cleanup: boolean
@@ -50,7 +50,7 @@ export function install(
   const makes = config?.profiles === undefined
   const covered = config?.profiles === undefined ? undefined : entryNamed(config, name)
   const moves = makes || setsCurrent
-  const keys = fingerprint(profile.credentials)
+  const keys = fingerprint(profile)
   const { made, layers } = home.record
   const layer: Layer = {
     id,
@@ -205,11 +205,14 @@ function keysInFile(config: ConfigText | undefined, name: string): string | unde
 
 function keysOf(entryText: string): string | undefined {
   const fields = fieldsOf(entryText, { start: 0, end: entryText.length, name: '' })
+  const credentialsUri = fields.get('credentials_uri')
+  if (fields.get('mode') === 'CredentialsURI')
+    return credentialsUri === undefined ? undefined : fingerprint({ credentialsUri })
   const accessKeyId = fields.get('access_key_id')
   const accessKeySecret = fields.get('access_key_secret')
   return accessKeyId === undefined || accessKeySecret === undefined
     ? undefined
-    : fingerprint({ accessKeyId, accessKeySecret })
+    : fingerprint({ credentials: { accessKeyId, accessKeySecret } })
 }
 
 /** The CLI takes the first of several profiles of one name. */

@@ -44,14 +44,18 @@ export const EMPTY_UNDO_LOG: UndoLog = { made: undefined, layers: [] }
 
 const VERSION = 1
 
-/** A fingerprint of an access key that cannot be turned back: STS's secrets are random. */
-export function fingerprint({
-  accessKeyId,
-  accessKeySecret,
-}: Pick<AccessKey, 'accessKeyId' | 'accessKeySecret'>): string {
-  return createHash('sha256')
-    .update(JSON.stringify([accessKeyId, accessKeySecret]))
-    .digest('hex')
+/** What tells a run's entry from everybody else's: its key, or its address, which is as random as a key. */
+export type Identifying =
+  | { readonly credentials: Pick<AccessKey, 'accessKeyId' | 'accessKeySecret'> }
+  | { readonly credentialsUri: string }
+
+/** A fingerprint that cannot be turned back: STS's secrets and the addresses are random. */
+export function fingerprint(profile: Identifying): string {
+  const parts =
+    'credentialsUri' in profile
+      ? [profile.credentialsUri]
+      : [profile.credentials.accessKeyId, profile.credentials.accessKeySecret]
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
 }
 
 /** The record as a file's text. */
