@@ -5,6 +5,7 @@ import { textOf } from './errors/action-error.js'
 import { handOver, type ProfileTarget } from './handover/hand-over.js'
 import { identityConflicts } from './handover/identity-conflicts.js'
 import { successReport } from './handover/report.js'
+import { stsTime } from './handover/sts-time.js'
 import { firstIdentity, type FirstIdentity } from './identity/first-identity.js'
 import { parseInputs, secretsOf, type Inputs } from './inputs/inputs.js'
 import { defaultSessionName } from './inputs/role-session-name.js'
@@ -60,7 +61,7 @@ export async function run(runner: Runner, job: JobEnvironment): Promise<void> {
     assertAllowedAccount(session, inputs.allowedAccountIds)
 
     await handOver(runner, job, inputs, session, profile)
-    if (profile === undefined) await sweep(job)
+    if (profile === undefined) await sweep(job, stsTime(session, inputs))
     for (const warning of [...inputs.warnings, ...conflicts]) runner.warning(say`${warning}`)
     const { title, lines } = successReport(inputs, session, profile, new Date())
     runner.group(title, lines)
@@ -107,8 +108,8 @@ async function profileTarget(
 }
 
 /** What killed runs left on this home goes with the next step, even one that writes no profile. */
-async function sweep({ configFile }: JobEnvironment): Promise<void> {
-  if (typeof configFile === 'string') await sweepExpired(configFile, new Date())
+async function sweep({ configFile }: JobEnvironment, now: Date): Promise<void> {
+  if (typeof configFile === 'string') await sweepExpired(configFile, now)
 }
 
 async function sessionOf(inputs: Inputs, sts: StsClient, first: FirstIdentity): Promise<Session> {

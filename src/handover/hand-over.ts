@@ -11,6 +11,7 @@ import type { Session } from '../sts/role-chain.js'
 import { say, type Prose } from '../text/prose.js'
 import { outputsFor } from './outputs.js'
 import { hashOf, type ExportedVariable } from './state.js'
+import { stsTime } from './sts-time.js'
 import { holdsCredential, variablesFor } from './variables.js'
 
 export interface ProfileTarget {
@@ -61,7 +62,7 @@ export async function handOver(
       setCurrent: target.setCurrent,
       cleanup: restored,
       expiration: session.expiration === undefined ? undefined : new Date(session.expiration),
-      now: new Date(),
+      now: stsTime(session, inputs),
       // What is left of the step's time; the process began with it.
       waitAtMostMs: Math.max(0, inputs.timeoutSeconds * 1000 - performance.now()),
     })

@@ -170,7 +170,7 @@ export function refusalOf({ profiles, entries, refusal }: ConfigText): Refusal |
 export function refusalError(text: string, path: string, { offset, reason }: Refusal): ProfileError {
   const line = offset === undefined ? '' : `, line ${text.slice(0, offset).split('\n').length}`
   return new ProfileError(
-    'PROFILE_INVALID_FILE',
+    'profile-invalid-file',
     say`${path}${[line]}: the aliyun CLI would not accept this file: ${[reason]}. Fix the file, or remove it; it was left as it is`,
   )
 }
@@ -377,13 +377,13 @@ function fieldNamed(key: string, fields: ReadonlySet<string>): string | undefine
 function requireJson(text: string, path: string): void {
   if (text.trim() === '') {
     throw new ProfileError(
-      'PROFILE_INVALID_FILE',
+      'profile-invalid-file',
       say`${path} is empty, which the aliyun CLI does not accept: remove the file, or write {} into it`,
     )
   }
   if (/^(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)/.test(text)) {
     throw new ProfileError(
-      'PROFILE_INVALID_FILE',
+      'profile-invalid-file',
       say`${path}, line 1: it begins with a byte order mark, which the aliyun CLI does not accept: save it as UTF-8 without one`,
     )
   }

@@ -83,7 +83,7 @@ async function inRootsFolder<T>(
     const file = fs.lstatSync(pinned, { throwIfNoEntry: false })
     if (fs.fstatSync(folder).uid !== 0 || file?.isSymbolicLink() === true) {
       throw new ProfileError(
-        'PROFILE_WRONG_PLACE',
+        'profile-wrong-place',
         say`${path} leads out of a folder of root in the home of another user (uid ${uid}): run the job as that user`,
       )
     }
@@ -117,7 +117,7 @@ function become({ uid, gid }: HomeOwner): void {
   } catch (error) {
     returnToRoot(groups)
     throw new ProfileError(
-      'PROFILE_SYSTEM',
+      'profile-system',
       say`this job runs as root in the home of another user (uid ${uid}) and cannot work as that user (${systemErrorCode(error) ?? 'refused'}): run it as that user`,
     )
   }

@@ -16,14 +16,14 @@ export function configFileOf(env: Environment, platform: NodeJS.Platform): strin
     : ['HOME', env.HOME ?? '']
   if (home === '') {
     return new ProfileError(
-      'PROFILE_NO_HOME',
+      'profile-no-home',
       say`there is no home directory for the aliyun CLI's profile: set ${[rule]} to an absolute path`,
     )
   }
   const paths = windows ? win32 : posix
   if (!paths.isAbsolute(home)) {
     return new ProfileError(
-      'PROFILE_NO_HOME',
+      'profile-no-home',
       say`the home directory "${home}" is not absolute, so the aliyun CLI's profile would move with the working directory: set ${[rule]} to an absolute path`,
     )
   }

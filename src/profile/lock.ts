@@ -34,7 +34,7 @@ export interface LockOptions {
 /** Thrown inside the work if another process has taken the lock over. The work is done again then. */
 export class LockLostError extends ActionError {
   override readonly name = 'LockLostError'
-  readonly code = 'PROFILE_LOCK_LOST'
+  readonly code = 'profile-lock-lost'
 }
 
 export interface HeldLock {
@@ -48,7 +48,7 @@ export interface HeldLock {
  * Does `work` while holding the lock at `path`. Work that loses the lock, as a process does that was
  * suspended for too long, is done again from the start, so it must be repeatable.
  *
- * @throws ProfileError PROFILE_LOCKED if the lock cannot be had in time, PROFILE_SYSTEM if the system
+ * @throws ProfileError profile-locked if the lock cannot be had in time, profile-system if the system
  * refuses it
  */
 export async function withLock<T>(
@@ -100,7 +100,7 @@ async function acquire(path: string, deadline: number, options: LockOptions): Pr
 
 function lockedError(path: string): ProfileError {
   return new ProfileError(
-    'PROFILE_LOCKED',
+    'profile-locked',
     say`${path}: other jobs held this lock all the time; if no job is running on this home, remove it`,
   )
 }

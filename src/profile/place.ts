@@ -21,7 +21,7 @@ export function locate(path: string): Place {
   if (stats?.isFile() === false) {
     const kind = stats.isDirectory() ? 'a directory' : 'a device, pipe or socket'
     throw new ProfileError(
-      'PROFILE_WRONG_PLACE',
+      'profile-wrong-place',
       say`${target} is ${[kind]}, where the aliyun CLI keeps its profiles in a regular file: remove or rename it`,
     )
   }
@@ -39,10 +39,10 @@ export function makeFolder(path: string): boolean {
   const stats = fs.statSync(folder, { throwIfNoEntry: false })
   if (stats?.isDirectory() === true) return false
   if (stats !== undefined)
-    throw new ProfileError('PROFILE_WRONG_PLACE', say`${folder} is not a directory: remove or rename it`)
+    throw new ProfileError('profile-wrong-place', say`${folder} is not a directory: remove or rename it`)
   if (fs.lstatSync(folder, { throwIfNoEntry: false }) !== undefined) {
     throw new ProfileError(
-      'PROFILE_WRONG_PLACE',
+      'profile-wrong-place',
       say`${folder} is a symbolic link that leads nowhere: make the folder that it names, or remove the link`,
     )
   }
@@ -55,7 +55,7 @@ export function makeFolder(path: string): boolean {
     if (code === 'EEXIST') return false
     if (code !== 'ENOENT') throw error
     throw new ProfileError(
-      'PROFILE_WRONG_PLACE',
+      'profile-wrong-place',
       say`${folder} cannot be made: the home directory ${dirname(folder)} does not exist`,
     )
   }
@@ -78,7 +78,7 @@ function followLinks(path: string): string {
     if (/(?:^|[\\/])\.{0,2}$/.test(text)) return realFolder(link, path, link)
   }
   throw new ProfileError(
-    'PROFILE_WRONG_PLACE',
+    'profile-wrong-place',
     say`${path} is a symbolic link that leads back to itself: remove it, or make it lead to a file`,
   )
 }
@@ -97,7 +97,7 @@ function realFolder(folder: string, path: string, link: string): string {
     }
     if (link === path) return folder
     throw new ProfileError(
-      'PROFILE_WRONG_PLACE',
+      'profile-wrong-place',
       say`${path} is a link to ${link}, whose folder does not exist: make the folder, or remove the link`,
     )
   }
@@ -133,7 +133,7 @@ export function checkOwners(path: string, target: string, owners: Owners | undef
     seen.add(`${stats.dev}:${stats.ino}`)
     if (!isTrusted(stats, owners)) {
       throw new ProfileError(
-        'PROFILE_WRONG_PLACE',
+        'profile-wrong-place',
         say`${place} belongs to another user (uid ${stats.uid}): run the job as that user, or give it to this one with chown`,
       )
     }

@@ -3,17 +3,17 @@ import { say, type Prose } from '../text/prose.js'
 
 export type ProfileErrorCode =
   /** There is no home directory, or it depends on the working directory. */
-  | 'PROFILE_NO_HOME'
+  | 'profile-no-home'
   /** config.json is nothing that the CLI would accept. */
-  | 'PROFILE_INVALID_FILE'
+  | 'profile-invalid-file'
   /** Something else is where a file or folder should be, or it is another user's. */
-  | 'PROFILE_WRONG_PLACE'
+  | 'profile-wrong-place'
   /** The system refused a call. */
-  | 'PROFILE_SYSTEM'
+  | 'profile-system'
   /** Others held the lock for as long as this run could wait. */
-  | 'PROFILE_LOCKED'
+  | 'profile-locked'
   /** The record beside config.json was written by a newer version of this action. */
-  | 'PROFILE_NEWER_RECORD'
+  | 'profile-newer-record'
 
 /**
  * Why a profile cannot be written or restored: the message names the file, the line if there is one,
@@ -42,7 +42,7 @@ export function explainSystemError(
     MEANINGS.get(code) ??
     say`the system refused it (${code})`
   return new ProfileError(
-    'PROFILE_SYSTEM',
+    'profile-system',
     say`${path}: ${typeof meaning === 'string' ? [meaning] : meaning}`,
   )
 }

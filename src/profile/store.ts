@@ -38,7 +38,7 @@ export interface Store {
 /** Another program wrote config.json between our look and our write. */
 export class ChangedMeanwhileError extends ActionError {
   override readonly name = 'ChangedMeanwhileError'
-  readonly code = 'PROFILE_CHANGED_MEANWHILE'
+  readonly code = 'profile-changed-meanwhile'
 }
 
 /** The system calls that change files, so that a test can make them slow or fail. */
@@ -181,7 +181,7 @@ async function repeatedly<T>(
     } catch (error) {
       if (!(error instanceof ChangedByOpenFile || error instanceof ChangedMeanwhileError)) throw error
       if (attempt >= LAST_ATTEMPTS && performance.now() > lock.deadline) {
-        throw new ProfileError('PROFILE_LOCKED', [
+        throw new ProfileError('profile-locked', [
           "the aliyun CLI's config.json is being rewritten by another program all the time",
         ])
       }
@@ -448,7 +448,7 @@ function look(file: string, home?: OwnedHome): Snapshot | undefined {
     const stats = fs.fstatSync(descriptor, { bigint: true })
     if (stats.size > LARGEST_FILE) {
       throw new ProfileError(
-        'PROFILE_INVALID_FILE',
+        'profile-invalid-file',
         say`${file} is larger than ${LARGEST_FILE / 1024 / 1024} MiB: remove what does not belong in it`,
       )
     }
@@ -477,7 +477,7 @@ function openToRead(file: string, home?: OwnedHome): number {
   }
   if (fs.fstatSync(descriptor).isFile()) return descriptor
   fs.closeSync(descriptor)
-  throw new ProfileError('PROFILE_WRONG_PLACE', say`${file} is no regular file: remove or rename it`)
+  throw new ProfileError('profile-wrong-place', say`${file} is no regular file: remove or rename it`)
 }
 
 function readDescriptor(descriptor: number): string {

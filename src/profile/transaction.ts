@@ -30,7 +30,7 @@ export function parseRecord(text: string | undefined, path: string): UndoLog | '
   const log = parseUndoLog(Buffer.from(text, 'latin1').toString())
   if (log !== 'newer') return log
   throw new ProfileError(
-    'PROFILE_NEWER_RECORD',
+    'profile-newer-record',
     say`${recordPathOf(path)} was written by a newer version of this action, which other jobs on this home use: update the version in this workflow. It was left as it is.`,
   )
 }
