@@ -155,7 +155,10 @@ function splice(config: ConfigText, span: Span, replacement: string): ConfigText
   const startOf = (offset: number): number => (offset >= span.end ? offset + delta : offset)
   const endOf = (offset: number): number =>
     offset > span.start && offset >= span.end ? offset + delta : offset
-  const move = <T extends Span>(part: T): T => ({ ...part, start: startOf(part.start), end: endOf(part.end) })
+  const move = <T extends Span>(part: T): T => {
+    const [start, end] = [startOf(part.start), endOf(part.end)]
+    return start === part.start && end === part.end ? part : { ...part, start, end }
+  }
   const members = config.members.map((member) => ({
     ...move(member),
     keyEnd: endOf(member.keyEnd),
@@ -176,10 +179,10 @@ function splice(config: ConfigText, span: Span, replacement: string): ConfigText
 
 /** Names every entry anew: one without a name of its own takes what Go leaves in its place. */
 function withEntries(config: ConfigText, entries: readonly Entry[]): ConfigText {
-  const named = entries.map((entry, index) => ({
-    ...entry,
-    name: entry.ownName ?? config.inheritedNames[index] ?? '',
-  }))
+  const named = entries.map((entry, index) => {
+    const name = entry.ownName ?? config.inheritedNames[index] ?? ''
+    return name === entry.name ? entry : { ...entry, name }
+  })
   return { ...config, entries: named }
 }
 
