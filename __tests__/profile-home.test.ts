@@ -35,7 +35,11 @@ describe('the home of the aliyun CLI', () => {
     [{ HOME: '/c/git' }, 'win32', 'USERPROFILE'],
     [{ HOMEDRIVE: 'C:' }, 'win32', 'not absolute'],
   ] as const)('is missing: %j on %s', (env, platform, named) => {
-    expect(() => configFileOf(env, platform)).toThrow(ProfileError)
-    expect(() => configFileOf(env, platform)).toThrow(named)
+    const fault = configFileOf(env, platform)
+    expect(fault).toBeInstanceOf(ProfileError)
+    expect(fault instanceof ProfileError && [fault.code, fault.message]).toEqual([
+      'profile-no-home',
+      expect.stringContaining(named),
+    ])
   })
 })

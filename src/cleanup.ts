@@ -28,11 +28,13 @@ export async function cleanUp(
   await attempt(runner, say`The profile ${JSON.stringify(profile.name)} could not be restored`, async () => {
     const { notes, warnings } = await uninstallProfile({
       path: profile.path,
+      target: profile.target,
       id: profile.id,
-      now: new Date(),
+      // Post has no clock that STS has vouched for.
+      now: undefined,
     })
-    for (const note of notes) runner.info(say`${note}`)
-    for (const warning of warnings) runner.warning(say`${warning}`)
+    for (const note of notes) runner.info(note)
+    for (const warning of warnings) runner.warning(warning)
   })
 }
 

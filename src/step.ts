@@ -5,6 +5,7 @@ import { reportFailure } from './diagnosis/report-failure.js'
 import { handOver, type ProfileTarget } from './handover/hand-over.js'
 import { identityConflicts } from './handover/identity-conflicts.js'
 import { successReport } from './handover/report.js'
+import { stsTime } from './handover/sts-time.js'
 import { firstIdentity, type FirstIdentity } from './identity/first-identity.js'
 import { parseInputs, secretsOf, type Inputs } from './inputs/inputs.js'
 import { defaultSessionName } from './inputs/role-session-name.js'
@@ -46,9 +47,7 @@ export async function run(runner: Runner, job: JobEnvironment): Promise<void> {
   const sts = stsClient(inputs.endpoint, policy, runner.mask, job.run.runId)
   let oidcToken: string | undefined
   try {
-    const profile = profileTarget(inputs, job)
-    if (profile === undefined) await sweep(job)
-    else await checkProfile(profile)
+    const profile = await profileTarget(inputs, job)
     const conflicts = await identityConflicts(inputs, job)
 
     const first = await firstIdentity(inputs.source, {
@@ -63,6 +62,7 @@ export async function run(runner: Runner, job: JobEnvironment): Promise<void> {
     assertAllowedAccount(session, inputs.allowedAccountIds)
 
     await handOver(runner, job, inputs, session, profile)
+    if (profile === undefined) await sweep(job, stsTime(session, inputs))
     for (const warning of [...inputs.warnings, ...conflicts]) runner.warning(say`${warning}`)
     const { title, lines } = successReport(inputs, session, profile, new Date())
     runner.group(title, lines)
@@ -100,14 +100,19 @@ function readInputs(runner: Runner, job: JobEnvironment): Inputs {
   return inputs
 }
 
-function profileTarget({ profile }: Inputs, { configFile }: JobEnvironment): ProfileTarget | undefined {
+/** Where the profile will be written, after all that can be known to be wrong with it. */
+async function profileTarget(
+  { profile }: Inputs,
+  { configFile }: JobEnvironment,
+): Promise<ProfileTarget | undefined> {
   if (profile === undefined || typeof configFile !== 'string') return undefined
-  return { ...profile, path: configFile, id: randomUUID() }
+  const { target } = await checkProfile({ path: configFile })
+  return { ...profile, path: configFile, target, id: randomUUID() }
 }
 
-/** What killed runs left on this home goes with the next step, whether or not that writes a profile. */
-async function sweep({ configFile }: JobEnvironment): Promise<void> {
-  if (typeof configFile === 'string') await sweepExpired(configFile)
+/** What killed runs left on this home goes with the next step, even one that writes no profile. */
+async function sweep({ configFile }: JobEnvironment, now: Date): Promise<void> {
+  if (typeof configFile === 'string') await sweepExpired(configFile, now)
 }
 
 async function sessionOf(inputs: Inputs, sts: StsClient, first: FirstIdentity): Promise<Session> {

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import type { StsProfile } from '../../src/profile/config-edit.js'
+import type { StsTokenProfile } from '../../src/profile/config-edit.js'
 
 /** Files that the CLI accepts, in every layout: text of one character a byte. */
 export interface ConfigFile {
@@ -130,7 +130,7 @@ export const configFile: fc.Arbitrary<ConfigFile> = fc.oneof(
 export const profileName = fc.constantFrom(...NAMES, 'ci', 'ci', 'deploy')
 
 /** The profile that the run number `run` writes, with keys that no other run has. */
-export function profileOf(name: string, run: number | string): StsProfile {
+export function profileOf(name: string, run: number | string): StsTokenProfile {
   return {
     name,
     credentials: {

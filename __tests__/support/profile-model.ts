@@ -1,16 +1,17 @@
 import fc from 'fast-check'
-import { removeEntry, setCurrent, splice } from '../../src/profile/config-edit.js'
-import { encodeString, parseConfig } from '../../src/profile/config-text.js'
-import type { Store } from '../../src/profile/folder.js'
+import { appendEntry, removeEntry, replaceEntry, setCurrent } from '../../src/profile/config-edit.js'
+import { encodeString, otherMembers, parseConfig, type ConfigText } from '../../src/profile/config-text.js'
 import { installInto, type ProfileInstallation } from '../../src/profile/install.js'
-import { parseUndoLog, type Layer } from '../../src/profile/undo-log.js'
+import type { Store } from '../../src/profile/store.js'
+import { markEnded, parseUndoLog, type UndoEntry } from '../../src/profile/undo-log.js'
 import { uninstallFrom } from '../../src/profile/uninstall.js'
 import { bytes, configFile, profileName, profileOf, type ConfigFile } from './profile-arbitraries.js'
 
 /**
- * Random lives of one home against a model in memory. The model knows nothing of layers: for each name of a profile it keeps a pile of who
- * wrote what, in the order of writing; what a run wrote is taken out of the pile when the run ends, and what is on top is what the file
- * must hold.
+ * Random lives of one home against a model in memory. The model knows nothing of an undo log: for each
+ * name of a profile it keeps a pile of who wrote what, in the order of writing. What a run wrote is
+ * taken out of the pile when the run ends or somebody deletes it; what is on top is what the file must
+ * hold. `current` is such a pile too.
  */
 export type Step =
   | {
@@ -114,36 +115,40 @@ class Disk {
   open(dieAt: number | undefined): Store {
     let writes = 0
     this.configWrites = 0
-    const write = (effect: () => void) => {
+    const write = (effect: () => void): void => {
       if (dieAt !== undefined && writes >= dieAt) throw new Died()
       writes += 1
       effect()
     }
     return {
       warnings: [],
-      readConfig: () => Promise.resolve(this.config),
-      readRecord: () => Promise.resolve(this.record),
-      writeConfig: async (text) => {
-        write(() => {
-          this.config = text
-          this.configWrites += 1
-        })
-        await Promise.resolve()
+      read: (file) => Promise.resolve(this[file]),
+      write: async (changes, onWritten) => {
+        for (const [file, text] of changes) {
+          write(() => {
+            this[file] = text
+            if (file === 'config') this.configWrites += 1
+          })
+          onWritten?.(file)
+          await Promise.resolve()
+        }
       },
-      writeRecord: async (text) => {
+      markEnded: (runs) => {
+        const { record } = this
+        if (record === undefined || markEnded(record, runs) === record) return
         write(() => {
-          this.record = text
+          this.record = markEnded(record, runs)
         })
-        await Promise.resolve()
       },
       setRecordAside: () => Promise.reject(new Error('the record was damaged')),
     }
   }
 
-  recorded(): readonly Layer[] {
-    return this.record === undefined
-      ? []
-      : (parseUndoLog(Buffer.from(this.record, 'latin1').toString())?.layers ?? [])
+  recorded(): readonly UndoEntry[] {
+    if (this.record === undefined) return []
+    const log = parseUndoLog(Buffer.from(this.record, 'latin1').toString())
+    if (typeof log === 'string') throw new Error(`the record is ${log}`)
+    return log.entries
   }
 }
 
@@ -152,14 +157,16 @@ type Author = number | 'user'
 /** Stands for the empty profile that takes the place of the last one, in whatever layout. */
 const EMPTY = '(empty)'
 
-/** One write to an entry; a user's has its text, and undefined where the user deleted it. */
+/** One write to an entry. */
 interface Written {
   readonly by: Author
-  readonly text: string | undefined
+  /** A user's text. */
+  readonly text?: string | undefined
+  /** Set once somebody has deleted a run's entry, which no run has seen yet. */
+  readonly deleted?: boolean
 }
 
 interface Run {
-  readonly name: string
   readonly expires: number
 }
 
@@ -169,8 +176,6 @@ class Model {
   /** Further entries of a name that is there twice: the CLI does not see them. */
   shadows: string[] = []
   current: { readonly by: Author; readonly name: string }[] = []
-  /** Set once a name of `current` could be a run's as well as a user's. */
-  currentIsOpen = false
   made: { readonly before: string | undefined } | undefined
 
   constructor(config: string | undefined) {
@@ -187,45 +192,46 @@ class Model {
       else this.entries.set(name, [{ by: 'user', text: entry }])
     }
     this.current = [{ by: 'user', name: config?.currentName ?? 'default' }]
-    this.currentIsOpen = false
   }
 
   visible(): Map<string, Written> {
     const tops = [...this.entries].flatMap(([name, pile]) =>
       pile.slice(-1).map((top) => [name, top] as const),
     )
-    return new Map(tops.filter(([, top]) => top.by !== 'user' || top.text !== undefined))
+    return new Map(tops.filter(([, top]) => top.deleted !== true))
+  }
+
+  isEmpty(): boolean {
+    return this.visible().size === 0 && this.shadows.length === 0
   }
 
   push(name: string, written: Written): void {
-    this.entries.set(name, [...(this.entries.get(name) ?? []), written])
+    const pile = this.entries.get(name) ?? []
+    // Whatever a user writes over his own is all that is left of it.
+    if (written.by === 'user' && pile.at(-1)?.by === 'user') pile.pop()
+    this.entries.set(name, [...pile.map(({ by, text }) => ({ by, text })), written])
   }
 
-  /** Ends runs of which every trace was taken back. */
-  end(over: ReadonlySet<Author>): void {
-    for (const [name, pile] of this.entries) {
-      this.entries.set(
-        name,
-        pile.filter(({ by }) => !over.has(by)),
-      )
-    }
-    this.current = this.current.filter(({ by }) => !over.has(by))
-  }
-
-  /** Ends what config.json showed of runs whose record could not be written any more. */
-  endVisible(over: ReadonlySet<Author>): void {
-    const gone = new Set<Author>()
-    for (const pile of this.entries.values())
-      for (let top = pile.at(-1); top !== undefined && over.has(top.by); top = pile.at(-1))
-        gone.add(pile.pop()?.by ?? 'user')
-    this.current = this.current.filter(({ by }) => !gone.has(by))
-    while (over.has(this.current.at(-1)?.by ?? 'user')) this.current.pop()
+  /** Runs that the piles still know. */
+  outstanding(): Set<Author> {
+    return new Set([...this.entries.values()].flat().map(({ by }) => by))
   }
 
   over(now: number): Set<Author> {
-    return new Set([...this.runs].filter(([, { expires }]) => expires + 300_000 < now).map(([run]) => run))
+    return new Set([...this.runs].filter(([, { expires }]) => expires + GRACE < now).map(([run]) => run))
+  }
+
+  /** Drops from the pile of `current` what nothing in the file or the record can tell. */
+  collapseCurrent(): void {
+    this.current = this.current.filter(({ by }, at, all) => by !== 'user' || all[at + 1]?.by !== 'user')
+    // Whose choice it is that the file shows, the name alone says. What a run found is in the record.
+    const [below, top] = this.current.slice(-2)
+    if (top?.by === 'user' && below?.name === top.name) this.current.pop()
   }
 }
+
+/** The same as the code's: 20 minutes. */
+const GRACE = 20 * 60_000
 
 /** Lives through it and throws at the first difference between the model and the file. */
 export async function live({ file: initial, steps }: Life, undisturbed: boolean): Promise<void> {
@@ -233,6 +239,8 @@ export async function live({ file: initial, steps }: Life, undisturbed: boolean)
   const model = new Model(initial?.text)
   let now = START
   let runs = 0
+  /** What the record said had ended when a run first looked. */
+  let markedBefore = new Set<Author>()
 
   const main = async (step: Extract<Step, { readonly do: 'main' }>): Promise<void> => {
     const run = runs++
@@ -240,171 +248,242 @@ export async function live({ file: initial, steps }: Life, undisturbed: boolean)
     const request: ProfileInstallation = {
       path: PATH,
       id: `run ${run}`,
+      job: `job ${run}`,
       profile: profileOf(step.name, run),
       setCurrent: step.setCurrent,
       cleanup: step.cleanup,
       expiration: new Date(now + step.hours * HOUR),
       now: new Date(now),
+      waitAtMostMs: 0,
     }
+    if (disk.record === undefined) model.made = undefined
     const over = overNow()
     const died = await dies(installInto(disk.open(step.dieAt), request))
-    model.runs.set(run, { name: step.name, expires: now + step.hours * HOUR })
+    model.runs.set(run, { expires: now + step.hours * HOUR })
     const installed = disk.config?.includes(`"STS.${run}"`) === true
     assert(installed || died, `run ${run} did not write its profile`)
-    settle(over, died && !installed)
+    settle(before, over, died && !installed, installed)
     if (!installed) return
     const by = step.cleanup ? run : 'user'
-    let makes = model.visible().size === 0 && model.shadows.length === 0
-    if (
-      makes &&
-      model.made === undefined &&
-      before !== undefined &&
-      parseConfig(before, PATH).profiles !== undefined
-    ) {
-      // What was taken back first was the last profile of a user's file.
-      model.reset(undefined)
-      model.push('default', { by: 'user', text: EMPTY })
-      makes = false
-    }
+    const makes = model.isEmpty()
     if (makes) {
-      // What was taken back first is no longer there.
-      const left = over.size > 0 && model.made !== undefined ? model.made.before : before
-      model.reset(left)
-      model.made = step.cleanup ? { before: left } : undefined
+      const left = parsed(before)?.profiles === undefined ? before : undefined
+      model.made = step.cleanup ? { before: model.made === undefined ? left : model.made.before } : undefined
+      model.reset(undefined)
     }
-    // A run that stays takes over others' claims to `current` last of all.
-    if (died && !step.cleanup) model.currentIsOpen = true
-    if (!step.cleanup) claim(step.name)
     model.push(step.name, { by, text: step.cleanup ? undefined : entryText(disk.config ?? '', step.name) })
+    // Over what stays nothing can return.
+    if (!step.cleanup) collapseEntry(step.name)
     if (step.setCurrent || makes) model.current.push({ by, name: step.name })
+    model.collapseCurrent()
   }
 
   const post = async (run: number, dieAt: number | undefined): Promise<void> => {
+    const before = disk.config
+    if (disk.record === undefined) model.made = undefined
     const over = overNow().add(run)
+    const looked = disk.record !== undefined
     const died = await dies(
       uninstallFrom(disk.open(dieAt), { path: PATH, id: `run ${run}`, now: new Date(now) }),
     )
-    settle(over, died)
+    if (looked) settle(before, over, died, false)
   }
 
-  // The next one finishes what killed ones have begun to take back.
+  // The next one finishes what killed ones have begun to restore.
   const overNow = (): Set<Author> => {
-    const ended = disk.recorded().filter((layer) => layer.ended)
-    return new Set([...model.over(now), ...ended.map(({ id }) => Number(id.slice('run '.length)))])
+    markedBefore = new Set(
+      disk.recorded().flatMap(({ run, ended }) => (ended ? [Number(run.slice('run '.length))] : [])),
+    )
+    return new Set([...model.over(now), ...markedBefore])
   }
 
-  const settle = (over: ReadonlySet<Author>, died: boolean): void => {
-    const recorded = disk.recorded().map(({ id }) => id)
-    if (disk.configWrites > 0) model.endVisible(over)
-    model.end(died ? new Set([...over].filter((run) => !recorded.includes(`run ${run}`))) : over)
+  /** What a run makes of the home before it writes its own. */
+  const settle = (
+    before: string | undefined,
+    over: Set<Author>,
+    died: boolean,
+    installing: boolean,
+  ): void => {
+    const recorded = new Set<Author>(disk.recorded().map(({ run }) => Number(run.slice('run '.length))))
+    const found = parsed(before)
+    const isDone = (run: Author): boolean => !died || disk.configWrites > 0 || !recorded.has(run)
+    for (const [name, pile] of model.entries)
+      if (pile.at(-1)?.by === 'user' && pile.slice(0, -1).every(({ by }) => isDone(by))) collapseEntry(name)
+    const deleted = [...model.entries].flatMap(([name, pile]) => {
+      const top = pile.at(-1)
+      return top?.deleted === true && isDone(top.by) ? [{ name, run: top.by }] : []
+    })
+    let isCli = found?.currentName === (found?.entries[0]?.name ?? found?.currentName)
+    for (const { name, run } of deleted.sort((one, other) => Number(other.run) - Number(one.run))) {
+      model.entries.set(name, (model.entries.get(name) ?? []).slice(0, -1))
+      isCli = forgetCurrentOf(run, isCli)
+    }
+    popCurrent()
+    for (const run of [...over].sort((one, other) => Number(other) - Number(one))) {
+      if (!isDone(run)) continue
+      for (const [name, pile] of model.entries)
+        model.entries.set(
+          name,
+          pile.filter(({ by }) => by !== run),
+        )
+      model.current = model.current.filter(({ by }) => by !== run)
+      model.collapseCurrent()
+      popCurrent()
+    }
+    if (model.isEmpty()) {
+      if (!installing) settleEmpty(found)
+      else if (model.made === undefined && found?.profiles !== undefined && otherMembers(found).length > 0)
+        model.push('default', { by: 'user', text: EMPTY })
+    }
+    popCurrent()
+  }
+
+  /** `current` always names a profile that is there. */
+  const popCurrent = (): void => {
     const visible = model.visible()
-    // What a user's own choice was before is not known to any run.
-    const choice = model.current.findLast(({ by, name }) => by === 'user' || visible.has(name))
-    if (choice === undefined || !visible.has(choice.name)) model.currentIsOpen = true
-    else model.current.length = model.current.indexOf(choice) + 1
-    if (visible.size > 0 || model.shadows.length > 0) return
-    const config = disk.config === undefined ? undefined : parseConfig(disk.config, PATH)
-    if (config?.profiles === undefined) {
+    if (visible.size === 0) return
+    while (model.current.length > 0 && !visible.has(model.current.at(-1)?.name ?? '')) model.current.pop()
+    if (model.current.length === 0) model.current.push({ by: 'user', name: firstName(visible) })
+  }
+
+  /** Nothing is left: the file is what it was before a run made it, or gone, or has the empty profile. */
+  const settleEmpty = (found: ConfigText | undefined): void => {
+    const config = parsed(disk.config)
+    if (config?.profiles === undefined || config.entries.length === 0) {
+      const isUnseen = config !== undefined && config.text === found?.text
       assert(
-        model.made === undefined || disk.config === model.made.before,
+        isUnseen || model.made === undefined || disk.config === model.made.before,
         'a file that was made is not what it was before',
       )
-      model.reset(disk.config)
-    } else if (!config.text.includes('"STS.')) {
+      if (!isUnseen) model.made = undefined
+    } else {
       assert(!undisturbed, 'a profile that nobody wrote')
       assert(
-        config.entries.length === 1 && config.currentName === 'default',
+        config.entries.length === 1 && config.currentName === 'default' && otherMembers(config).length > 0,
         'the only profile is not the empty one',
       )
-      model.reset(disk.config)
+      model.made = undefined
     }
+    if (config?.entries.length !== 0) model.reset(disk.config)
+  }
+
+  /** The first profile that is in the file anyway. */
+  const firstName = (visible: Map<string, Written>): string =>
+    parsed(disk.config)?.entries.find(({ name }) => visible.has(name))?.name ?? 'default'
+
+  /**
+   * The CLI made the first profile current when the current one was deleted: that was nobody's choice.
+   *
+   * @returns whether `current` is still what the CLI made it
+   */
+  const forgetCurrentOf = (run: Author, isCli: boolean): boolean => {
+    const isSetter = model.current.findLast(({ by }) => by !== 'user')?.by === run
+    const at = model.current.findIndex(({ by }) => by === run)
+    if (at === -1) return isCli
+    // One that was marked before may have been restored by a process that was killed.
+    if (isSetter && isCli && !markedBefore.has(run)) {
+      model.current.length = at
+      return false
+    }
+    model.current.splice(at, 1)
+    model.collapseCurrent()
+    return isCli
+  }
+
+  /** What a user wrote over runs for good is all that is left, and a \`current\` of that name is his. */
+  const collapseEntry = (name: string): void => {
+    const pile = model.entries.get(name) ?? []
+    const lost = new Set(pile.map(({ by }) => by))
+    model.entries.set(name, pile.slice(-1))
+    model.current = model.current.flatMap(({ by, name: set }, index, all) => {
+      if (!lost.has(by)) return [{ by, name: set }]
+      // Of one that had ended before, only what the file still shows has become somebody's.
+      return markedBefore.has(by) && index < all.length - 1 ? [] : [{ by: 'user' as const, name: set }]
+    })
+    model.collapseCurrent()
   }
 
   const foreign = ({ edit, name }: Extract<Step, { readonly do: 'foreign' }>): void => {
-    if (disk.config === undefined) return
-    const config = parseConfig(disk.config, PATH)
-    const { profiles, entries, text } = config
-    if (profiles === undefined) return
+    const config = parsed(disk.config)
+    if (config?.profiles === undefined) return
+    const { entries, text } = config
     const entry = entries.find((candidate) => candidate.name === name)
-    const token = bytes(JSON.stringify(name))
-    const users = `{"name":${token},"mode":"AK","access_key_id":"LTAI${runs}","access_key_secret":"user"}`
+    const users = `{"name":${bytes(JSON.stringify(name))},"mode":"AK","access_key_id":"LTAI${runs}","access_key_secret":"user"}`
+    // Between a kill in the middle of two writes and the next look at the record, a deletion of what is
+    // still there, or back already, cannot be told from the deletion of the run's entry.
+    const outstanding = model.outstanding()
+    const isHalfDone = disk.recorded().some(({ run }) => !outstanding.has(Number(run.slice('run '.length))))
     switch (edit) {
       case 'add':
+        if (entry !== undefined) return
+        disk.config = appendEntry(config, users).text
+        if (entries.length === 0) pointTo(name)
+        model.push(name, { by: 'user', text: users })
+        return
       case 'rekey':
-        if ((entry === undefined) !== (edit === 'add')) return
-        claim(name)
-        if (entry === undefined)
-          disk.config = splice(text, { start: profiles.start + 1, end: profiles.start + 1 }, `${users},`)
-        else disk.config = splice(text, entry, users)
+        if (entry === undefined) return
+        disk.config = replaceEntry(config, entry, users).text
         model.push(name, { by: 'user', text: users })
         return
       case 'edit': {
         if (entry === undefined) return
-        const top = model.entries.get(name)?.pop()
-        disk.config = splice(text, { start: entry.start + 1, end: entry.start + 1 }, '"edited" : 1,')
-        model.push(name, {
-          by: top?.by ?? 'user',
-          text: top?.by === 'user' ? entryText(disk.config, name) : undefined,
-        })
+        const edited = `{"edited" : 1,${text.slice(entry.start + 1, entry.end)}`
+        disk.config = replaceEntry(config, entry, edited).text
+        if (model.entries.get(name)?.at(-1)?.by === 'user') model.push(name, { by: 'user', text: edited })
         return
       }
       case 'delete': {
-        if (entry === undefined || model.shadows.length > 0 || entries.length === 1) return
-        const fallback = entries.find((candidate) => candidate !== entry)?.name ?? ''
-        claim(name)
-        disk.config = removeEntry(config, entry)
-        model.push(name, { by: 'user', text: undefined })
-        if (config.currentName === name) pointTo(fallback)
+        if (entry === undefined || model.shadows.length > 0 || isHalfDone) return
+        const left = removeEntry(config, entry)
+        disk.config = left.text
+        const pile = model.entries.get(name) ?? []
+        const top = pile.pop()
+        // Runs below what a user wrote have not seen it: for them it is their entry that was deleted.
+        const below = pile.findLast(({ by }) => by !== 'user')
+        if (top !== undefined && top.by !== 'user') pile.push({ ...top, deleted: true })
+        else if (below !== undefined) pile.splice(pile.indexOf(below), Infinity, { ...below, deleted: true })
+        model.entries.set(name, pile)
+        if (config.currentName === name) pointTo(left.entries[0]?.name ?? 'default')
         return
       }
       case 'current':
-        if (entry !== undefined) pointTo(name)
+        if (entry !== undefined && !isHalfDone) pointTo(name)
         return
       case 'reformat': {
         if (model.made !== undefined) return
         disk.config = text.replace(/("(?:[^"\\]|\\.)*")|\s+/gs, '$1')
-        for (const [other, { by, text: old }] of model.visible()) {
-          if (by !== 'user' || old === undefined) continue
-          model.entries.get(other)?.pop()
-          model.push(other, { by, text: entryText(disk.config, other) })
-        }
+        for (const [other, { by, text: old }] of model.visible())
+          if (by === 'user' && old !== undefined)
+            model.push(other, { by, text: entryText(disk.config, other) })
         return
       }
       case 'remove file':
         disk.config = undefined
-        for (const other of model.visible().keys()) model.push(other, { by: 'user', text: undefined })
-        model.shadows = []
+        model.reset(undefined)
         model.made = undefined
-        model.currentIsOpen = true
     }
   }
 
-  // Who replaces or deletes a profile that a run made current, may as well have meant to leave it current.
-  const claim = (name: string): void => {
-    if (disk.recorded().some(({ profile, moved }) => moved !== undefined && profile === name))
-      model.currentIsOpen = true
-  }
-
   const pointTo = (name: string): void => {
-    disk.config = setCurrent(parseConfig(disk.config ?? '', PATH), encodeString(name))
+    disk.config = setCurrent(parseConfig(disk.config ?? '', PATH), encodeString(name)).text
     model.current.push({ by: 'user', name })
-    if (disk.recorded().some(({ profile }) => profile === name)) model.currentIsOpen = true
+    model.collapseCurrent()
   }
 
   const check = (): void => {
     const visible = model.visible()
-    if (disk.config === undefined) {
+    const config = parsed(disk.config)
+    if (config === undefined) {
       assert(visible.size === 0, 'the file is gone')
       return
     }
-    const config = parseConfig(disk.config, PATH)
     assert(config.refusal === undefined, `the CLI would refuse the file: ${config.refusal?.reason ?? ''}`)
     assert(
       config.entries.length === visible.size + model.shadows.length,
       'more or fewer profiles than expected',
     )
     for (const [name, { by, text }] of visible) {
-      const entry = entryText(disk.config, name)
+      const entry = entryText(config.text, name)
       if (by === 'user')
         assert(
           entry === text || (text === EMPTY && /"mode":\s*"",/.test(entry)),
@@ -412,14 +491,9 @@ export async function live({ file: initial, steps }: Life, undisturbed: boolean)
         )
       else assert(entry.includes(`"STS.${by}"`), `profile ${name} is not run ${by}'s`)
     }
-    if (visible.size === 0) return
-    const expected = model.current.findLast(({ name }) => visible.has(name))
-    if (expected === undefined) model.currentIsOpen = true
-    else if (!model.currentIsOpen)
-      assert(
-        config.currentName === expected.name,
-        `current is ${config.currentName} and not ${expected.name}`,
-      )
+    if (config.entries.length === 0) return
+    const expected = model.current.findLast(({ name }) => visible.has(name))?.name
+    assert(config.currentName === expected, `current is ${config.currentName} and not ${expected ?? 'known'}`)
   }
 
   for (const step of steps) {
@@ -434,7 +508,13 @@ export async function live({ file: initial, steps }: Life, undisturbed: boolean)
     check()
   }
   assert(disk.record === undefined, 'the record outlives the last run')
+  assert(!/"STS\.\d/.test(disk.config ?? '') || stays(steps), 'an entry outlives its run')
   if (undisturbed) assert(disk.config === initial?.text, 'the file is not what it was before the first run')
+}
+
+/** Whether some run was to leave its profile to the user. */
+function stays(steps: readonly Step[]): boolean {
+  return steps.some((step) => step.do === 'main' && !step.cleanup)
 }
 
 async function dies(work: Promise<unknown>): Promise<boolean> {
@@ -445,6 +525,10 @@ async function dies(work: Promise<unknown>): Promise<boolean> {
     if (error instanceof Died) return true
     throw error
   }
+}
+
+function parsed(text: string | undefined): ConfigText | undefined {
+  return text === undefined ? undefined : parseConfig(text, PATH)
 }
 
 function entryText(text: string, name: string): string {

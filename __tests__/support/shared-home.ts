@@ -93,7 +93,9 @@ export async function shareHome({
           order.map(async ({ job }, index) => job.posts({}, killing(index, 200 + 50 * jobs))),
         )
         killed += posts.flat().filter(({ exitCode }) => exitCode === null).length
-        const warned = posts.flat().find(({ exitCode, warnings }) => exitCode === 1 || warnings.length > 0)
+        const warned = posts
+          .flat()
+          .find(({ exitCode, warnings }) => exitCode === 1 || warnings.some((text) => !isOrdinary(text)))
         if (warned !== undefined) throw new Error(`a post could not do its work:\n${warned.log}`)
         if (kills > 0) await nextRun(folder, startJob({ standIn: world.standIn, home }), world.byKey)
       })().finally(() => (reading.goesOn = false)),
@@ -128,6 +130,11 @@ async function nextRun(folder: string, job: Job, inputs: Parameters<Job['main']>
   if (main.exitCode !== 0) throw new Error(`the next run failed:\n${main.log}`)
   await job.posts()
   job.remove()
+}
+
+/** Jobs that share the name of a profile are told so. */
+function isOrdinary(warning: string): boolean {
+  return warning.startsWith('Another job')
 }
 
 function requireWhole(text: string): void {

@@ -1,14 +1,17 @@
 /** Everything has been checked; now it is written, all of it or nothing. */
 import { textOf } from '../errors/action-error.js'
 import type { Inputs } from '../inputs/inputs.js'
+import { homeDisagreement } from '../profile/home.js'
 import { installProfile } from '../profile/install.js'
+import { jobNameOf } from '../profile/job-name.js'
 import { uninstallProfile } from '../profile/uninstall.js'
 import type { JobEnvironment } from '../runner/job-environment.js'
 import type { Runner } from '../runner/runner.js'
 import type { Session } from '../sts/role-chain.js'
-import { say } from '../text/prose.js'
+import { say, type Prose } from '../text/prose.js'
 import { outputsFor } from './outputs.js'
 import { hashOf, type ExportedVariable } from './state.js'
+import { stsTime } from './sts-time.js'
 import { holdsCredential, variablesFor } from './variables.js'
 
 export interface ProfileTarget {
@@ -16,6 +19,8 @@ export interface ProfileTarget {
   readonly setCurrent: boolean
   /** config.json's path. */
   readonly path: string
+  /** Where that is behind all links. */
+  readonly target: string
   /** This run's own name for its entry. */
   readonly id: string
 }
@@ -45,27 +50,31 @@ export async function handOver(
     variables: cleanup ? exported : {},
     profile:
       cleanup && profile !== undefined
-        ? { path: profile.path, name: profile.name, id: profile.id }
+        ? { path: profile.path, target: profile.target, name: profile.name, id: profile.id }
         : undefined,
   })
-  const write = async (target: ProfileTarget, restored: boolean): Promise<readonly string[]> => {
+  const write = async (target: ProfileTarget, restored: boolean): Promise<readonly Prose[]> => {
     const { warnings } = await installProfile({
       path: target.path,
       id: target.id,
+      job: jobNameOf(job.variables),
       profile: { name: target.name, credentials: session.key, regionId: inputs.region ?? '' },
       setCurrent: target.setCurrent,
       cleanup: restored,
       expiration: session.expiration === undefined ? undefined : new Date(session.expiration),
-      now: new Date(),
+      now: stsTime(session, inputs),
+      // What is left of the step's time; the process began with it.
+      waitAtMostMs: Math.max(0, inputs.timeoutSeconds * 1000 - performance.now()),
     })
-    return warnings
+    const disagreement = homeDisagreement(job.variables, job.platform)
+    return disagreement === undefined ? warnings : [...warnings, disagreement]
   }
   // Until the exports have succeeded the profile can be taken back, even if it is to stay.
-  if (profile !== undefined) for (const warning of await write(profile, true)) runner.warning(say`${warning}`)
+  if (profile !== undefined) for (const warning of await write(profile, true)) runner.warning(warning)
   try {
     runner.exportAll(variables, outputsFor(inputs, session))
   } catch (failure) {
-    if (profile !== undefined) await uninstallProfile({ path: profile.path, id: profile.id, now: new Date() })
+    if (profile !== undefined) await uninstallProfile({ ...profile, now: undefined })
     throw failure
   }
   if (profile !== undefined && !cleanup) await keep(runner, () => write(profile, false))

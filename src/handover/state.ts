@@ -23,6 +23,8 @@ export interface ExportedVariable {
 export interface InstalledProfile {
   /** config.json's path when main wrote it; HOME may be another one by now. */
   readonly path: string
+  /** Where that was behind all links. */
+  readonly target?: string | undefined
   readonly name: string
   /** Names this run's entry among the other runs'. */
   readonly id: string
@@ -54,10 +56,10 @@ export function parseState(text: string): StepState | undefined {
   const known = { cleanup, variables: Object.fromEntries(exported) }
   if (profile === undefined) return { ...known, profile }
   if (!isStrings(profile)) return undefined
-  const { path, name, id } = profile
+  const { path, target, name, id } = profile
   return path === undefined || name === undefined || id === undefined
     ? undefined
-    : { ...known, profile: { path, name, id } }
+    : { ...known, profile: { path, target, name, id } }
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

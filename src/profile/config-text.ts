@@ -1,4 +1,5 @@
-import { createScanner, visit } from 'jsonc-parser'
+import { visit } from 'jsonc-parser'
+import { say } from '../text/prose.js'
 import { ProfileError } from './profile-error.js'
 
 /**
@@ -13,11 +14,16 @@ export interface ConfigText {
   /** The list that counts, and undefined where the file has none: the CLI then serves an empty profile named "default". */
   readonly profiles: Span | undefined
   readonly entries: readonly Entry[]
+  /** What Go takes for the names of entries, by position, that give themselves none. */
+  readonly inheritedNames: readonly string[]
   /** The value token of `current`, and undefined where the file has no such member. */
   readonly current: Span | undefined
   /** The profile that the CLI uses unless told otherwise. */
   readonly currentName: string
-  /** Why the CLI would refuse this file although it can be edited, and undefined where it would not. */
+  /**
+   * Why the CLI would refuse this file although it can be edited; undefined if it would not. An empty
+   * list of profiles is no refusal here: it can be repaired.
+   */
   readonly refusal: Refusal | undefined
 }
 
@@ -34,6 +40,8 @@ export interface Span {
 /** One profile: an object, or a `null`, which Go reads as an entry without fields. */
 export interface Entry extends Span {
   readonly name: string
+  /** The name that the entry gives itself; undefined if it takes what Go leaves in its place. */
+  readonly ownName: string | undefined
 }
 
 export interface Member extends Span {
@@ -48,166 +56,135 @@ export const DEFAULT_NAME = 'default'
 /** So many arrays and objects in each other Go's encoding/json reads. */
 const MAX_DEPTH = 10_000
 
-// The fields of the CLI's structures (config/configuration.go and config/profile.go of v3.4.11) that are not strings. A value of another
-// type makes encoding/json refuse the file, whatever the profile.
-const INTEGER_FIELDS = [
-  ...[
-    'expired_seconds',
-    'retry_timeout',
-    'connect_timeout',
-    'retry_count',
-    'cloud_sso_access_token_expire',
-    'sts_expiration',
-  ],
-  ...['oauth_access_token_expire', 'oauth_refresh_token_expire'],
-]
-const BOOLEAN_FIELDS = ['auto_plugin_install', 'auto_plugin_install_enable_pre']
-const STRING_FIELDS = [
-  ...[
-    'name',
-    'mode',
-    'access_key_id',
-    'access_key_secret',
-    'sts_token',
-    'sts_region',
-    'ram_role_name',
-    'ram_role_arn',
-    'ram_session_name',
-    'external_id',
-  ],
-  ...[
-    'source_profile',
-    'private_key',
-    'key_pair_name',
-    'verified',
-    'region_id',
-    'output_format',
-    'language',
-    'site',
-    'process_command',
-    'credentials_uri',
-  ],
-  ...[
-    'oidc_provider_arn',
-    'oidc_token_file',
-    'cloud_sso_sign_in_url',
-    'access_token',
-    'cloud_sso_access_config',
-    'cloud_sso_account_id',
-  ],
-  ...[
-    'oauth_access_token',
-    'oauth_refresh_token',
-    'oauth_site_type',
-    'endpoint_type',
-    'endpoint',
-    'external_account_type',
-    'bearer_token',
-  ],
-  'bearer_token_header_key',
-]
+/** The members of the top-level object that this action reads. */
+const TOP_LEVEL_FIELDS = new Set(['current', 'profiles', 'meta_path'])
 
-type FieldType = 'a string' | 'an integer' | 'true or false' | 'a list'
-
-const TOP_LEVEL_TYPES: ReadonlyMap<string, FieldType> = new Map([
-  ['current', 'a string'],
-  ['profiles', 'a list'],
-  ['meta_path', 'a string'],
-])
-const PROFILE_TYPES: ReadonlyMap<string, FieldType> = new Map([
-  ...STRING_FIELDS.map((field) => [field, 'a string'] as const),
-  ...INTEGER_FIELDS.map((field) => [field, 'an integer'] as const),
-  ...BOOLEAN_FIELDS.map((field) => [field, 'true or false'] as const),
+/**
+ * The fields of a profile that this action reads. Types of all others are the CLI's business: each
+ * version of it has more of them.
+ */
+const PROFILE_FIELDS = new Set([
+  'name',
+  'mode',
+  'access_key_id',
+  'access_key_secret',
+  'sts_token',
+  'region_id',
+  'credentials_uri',
 ])
 
 /**
- * Reads a file's text. Throws ProfileError, which names `path`, the line and the cure, where the text is not JSON or has no place for
- * profiles; what the CLI refuses beyond that is told by `refusal`.
+ * Reads a file's text.
+ *
+ * @throws ProfileError, which names `path`, the line and the cure, if the text is not JSON or has no
+ * place for profiles; what the CLI refuses beyond that is told by `refusal`
  */
 export function parseConfig(text: string, path: string): ConfigText {
-  requireJson(text, path)
-  const scanner = createScanner(text, true)
-  scanner.scan()
-  const first = text.charAt(scanner.getTokenOffset())
-  if (first === 'n') {
-    return {
-      text,
-      members: [],
-      profiles: undefined,
-      entries: [],
-      current: undefined,
-      currentName: DEFAULT_NAME,
-      refusal: undefined,
-    }
-  }
-  if (first !== '{')
-    throw refusalError(text, path, {
-      offset: scanner.getTokenOffset(),
-      reason: 'it should hold a JSON object',
-    })
+  // The same file is checked before the credentials are asked for and edited after that.
+  if (lastParsed?.text !== text) lastParsed = parse(text, path)
+  return lastParsed
+}
 
+let lastParsed: ConfigText | undefined
+
+function parse(text: string, path: string): ConfigText {
+  requireJson(text, path)
+  const start = skipSpace(text, 0)
   const refusals = new Refusals()
-  const members = readMembers(text, scanner, refusals)
-  // The CLI decodes over a list that holds an empty "default", and Go a second list over the first: profiles without a name keep those
-  // names.
-  let names = [DEFAULT_NAME]
-  let profiles: Member | undefined
+  if (text.charAt(start) === 'n') return summary(text, [], undefined, [], [DEFAULT_NAME], refusals)
+  if (text.charAt(start) !== '{')
+    throw refusalError(text, path, { offset: start, reason: 'it should hold a JSON object' })
+
+  const members = readMembers(text, start, refusals)
+  // The CLI decodes over a list that holds an empty "default", and Go a second list over the first:
+  // profiles without a name keep those names.
+  let inherited = [DEFAULT_NAME]
+  let names = inherited
+  let profiles: Span | undefined
   let entries: Entry[] = []
-  let current: Span | undefined
-  let currentName = DEFAULT_NAME
-  for (const member of members) {
-    const field = fieldNamed(member.key, TOP_LEVEL_TYPES)
-    if (field === undefined) continue
-    const isNull = text.charAt(member.value.start) === 'n'
-    if (!hasType(text, member.value, TOP_LEVEL_TYPES.get(field))) {
-      const refusal = {
-        offset: member.value.start,
-        reason: `"${field}" should be ${TOP_LEVEL_TYPES.get(field) ?? ''}`,
-      }
-      if (field === 'profiles') throw refusalError(text, path, refusal)
-      refusals.add(refusal)
-    } else if (field === 'profiles') {
-      profiles = member
-      entries = isNull ? [] : readEntries(text, member.value, names, path, refusals)
-      names =
-        entries.length === 0 ? [] : [...entries.map((entry) => entry.name), ...names.slice(entries.length)]
-    } else if (field === 'current') {
-      // Go takes the last of several, and a null for no value at all.
-      if (!isNull) currentName = decodeString(text.slice(member.value.start, member.value.end))
-      if (!isNull || current === undefined || text.charAt(current.start) === 'n') current = member.value
-    }
+  for (const { key, value } of members) {
+    if (fieldNamed(key, TOP_LEVEL_FIELDS) !== 'profiles') continue
+    const first = text.charAt(value.start)
+    if (first !== '[' && first !== 'n')
+      throw refusalError(text, path, { offset: value.start, reason: '"profiles" should be a list' })
+    inherited = names
+    profiles = value
+    entries = first === 'n' ? [] : readEntries(text, value, inherited, path, refusals)
+    names = entries.length === 0 ? [] : [...entries.map(({ name }) => name), ...names.slice(entries.length)]
   }
-  if (profiles !== undefined && entries.length === 0)
-    refusals.add({ offset: profiles.value.start, reason: '"profiles" should hold at least one profile' })
-  if (names.length > 0 && !names.slice(0, entries.length || 1).includes(currentName)) {
+  return summary(text, members, profiles, entries, inherited, refusals)
+}
+
+/** What follows from the members: which profile is current, and whether it exists. */
+function summary(
+  text: string,
+  members: readonly Member[],
+  profiles: Span | undefined,
+  entries: readonly Entry[],
+  inheritedNames: readonly string[],
+  refusals: Refusals,
+): ConfigText {
+  const { current, currentName, faulty } = currentOf(text, members)
+  if (faulty !== undefined) refusals.add({ offset: faulty.start, reason: '"current" should be a string' })
+  const served = profiles === undefined ? [DEFAULT_NAME] : entries.map(({ name }) => name)
+  if (served.length > 0 && !served.includes(currentName)) {
     refusals.add({
       offset: current?.start ?? 0,
       reason: '"current" should name a profile of this file, and no profile has the name it gives',
     })
   }
-  return { text, members, profiles: profiles?.value, entries, current, currentName, refusal: refusals.first }
+  const refusal = refusals.first
+  return { text, members, profiles, entries, inheritedNames, current, currentName, refusal }
+}
+
+/** The member that counts, the name it gives, and the first such member that is no string. */
+export function currentOf(
+  text: string,
+  members: readonly Member[],
+): Pick<ConfigText, 'current' | 'currentName'> & { readonly faulty: Span | undefined } {
+  let current: Span | undefined
+  let faulty: Span | undefined
+  let currentName = DEFAULT_NAME
+  for (const { key, value } of members) {
+    if (fieldNamed(key, TOP_LEVEL_FIELDS) !== 'current') continue
+    const first = text.charAt(value.start)
+    if (first !== '"' && first !== 'n') {
+      faulty ??= value
+      continue
+    }
+    // Go takes the last of several, and a null for no value at all.
+    if (first === '"') currentName = decodeString(text.slice(value.start, value.end))
+    if (first === '"' || current === undefined || text.charAt(current.start) === 'n') current = value
+  }
+  return { current, currentName, faulty }
+}
+
+/** Why the CLI would not work with this file, and undefined if it would. */
+export function refusalOf({ profiles, entries, refusal }: ConfigText): Refusal | undefined {
+  return refusal !== undefined || profiles === undefined || entries.length > 0
+    ? refusal
+    : { offset: profiles.start, reason: '"profiles" should hold at least one profile' }
 }
 
 /** The error for a file that the CLI would refuse, with the line and the cure. */
 export function refusalError(text: string, path: string, { offset, reason }: Refusal): ProfileError {
   const line = offset === undefined ? '' : `, line ${text.slice(0, offset).split('\n').length}`
   return new ProfileError(
-    `${path}${line}: the aliyun CLI would not accept this file: ${reason}. Mend the file, or remove it; it was left as it is`,
+    'profile-invalid-file',
+    say`${path}${[line]}: the aliyun CLI would not accept this file: ${[reason]}. Fix the file, or remove it; it was left as it is`,
   )
 }
 
-/** The members of an entry in the order of the file; none where it is `null`. */
-export function membersOf(text: string, entry: Entry): readonly Member[] {
-  return text.charAt(entry.start) === '{'
-    ? readMembers(text, scannerAt(text, entry.start), new Refusals())
-    : []
+/** The members of an entry in the order of the file; none if it is `null`. */
+export function membersOf(text: string, { start }: Span): readonly Member[] {
+  return text.charAt(start) === '{' ? readMembers(text, start, new Refusals()) : []
 }
 
 /** The string fields of an entry by the names that the CLI gives them; the last of several counts. */
-export function fieldsOf(text: string, entry: Entry): ReadonlyMap<string, string> {
+export function fieldsOf(text: string, entry: Span): ReadonlyMap<string, string> {
   const fields = new Map<string, string>()
   for (const { key, value } of membersOf(text, entry)) {
-    const field = fieldNamed(key, PROFILE_TYPES)
+    const field = fieldNamed(key, PROFILE_FIELDS)
     if (field !== undefined && text.charAt(value.start) === '"')
       fields.set(field, decodeString(text.slice(value.start, value.end)))
   }
@@ -217,7 +194,7 @@ export function fieldsOf(text: string, entry: Entry): ReadonlyMap<string, string
 /** The members that say something besides `current`, the profiles, and the empty `meta_path` that the CLI always writes. */
 export function otherMembers({ text, members }: ConfigText): readonly Member[] {
   return members.filter(({ key, value }) => {
-    const field = fieldNamed(key, TOP_LEVEL_TYPES)
+    const field = fieldNamed(key, TOP_LEVEL_FIELDS)
     return field === undefined || (field === 'meta_path' && text.slice(value.start, value.end) !== '""')
   })
 }
@@ -251,88 +228,143 @@ class Refusals {
   }
 }
 
-type Scanner = ReturnType<typeof createScanner>
+// These readers walk text that JSON.parse has accepted, without recursion: a file may nest as deeply
+// as Go allows. They look at each character once: a file of 10,000 profiles takes some 30 ms.
 
-function scannerAt(text: string, offset: number): Scanner {
-  const scanner = createScanner(text, true)
-  scanner.setPosition(offset)
-  scanner.scan()
-  return scanner
-}
-
-// These readers walk text that JSON.parse has accepted, without recursion: a file may nest as deeply as Go allows.
-
-/** Reads the members of the object whose brace is the scanner's token. */
-function readMembers(text: string, scanner: Scanner, refusals: Refusals): Member[] {
+/** Reads the members of the object whose brace is at `start`. */
+function readMembers(text: string, start: number, refusals: Refusals): Member[] {
   const members: Member[] = []
-  scanner.scan()
-  while (text.charAt(scanner.getTokenOffset()) === '"') {
-    const start = scanner.getTokenOffset()
-    const keyEnd = scanner.getPosition()
-    const key = decodeString(text.slice(start, keyEnd))
-    scanner.scan()
-    scanner.scan()
-    const value = readValue(text, scanner, refusals)
-    members.push({ start, end: value.end, key, keyEnd, value })
-    if (text.charAt(scanner.getTokenOffset()) === ',') scanner.scan()
+  let at = skipSpace(text, start + 1)
+  while (text.charAt(at) === '"') {
+    const keyEnd = endOfString(text, at)
+    const key = decodeString(text.slice(at, keyEnd))
+    const valueStart = skipSpace(text, skipSpace(text, keyEnd) + 1)
+    const end = endOfValue(text, valueStart, refusals)
+    members.push({ start: at, end, key, keyEnd, value: { start: valueStart, end } })
+    at = skipSpace(text, end)
+    if (text.charAt(at) === ',') at = skipSpace(text, at + 1)
   }
   return members
 }
 
-/** Reads past the value that begins with the scanner's token. */
-function readValue(text: string, scanner: Scanner, refusals: Refusals): Span {
-  const start = scanner.getTokenOffset()
+function endOfValue(text: string, start: number, refusals: Refusals): number {
+  let at = start
   let depth = 0
   for (;;) {
-    const character = text.charAt(scanner.getTokenOffset())
-    if (character === '{' || character === '[') depth += 1
-    if (character === '}' || character === ']') depth -= 1
-    // The first to read is always the top-level object, which is one level itself.
-    if (depth === MAX_DEPTH)
-      refusals.add({ offset: scanner.getTokenOffset(), reason: 'its values are nested too deeply' })
-    const end = scanner.getPosition()
-    scanner.scan()
-    if (depth === 0) return { start, end }
+    switch (text.charCodeAt(at)) {
+      case QUOTE:
+        at = endOfString(text, at)
+        break
+      case OPEN_BRACE:
+      case OPEN_BRACKET:
+        depth += 1
+        // The first to read is always the top-level object, which is one level itself.
+        if (depth === MAX_DEPTH) refusals.add({ offset: at, reason: 'its values are nested too deeply' })
+        at += 1
+        break
+      case CLOSE_BRACE:
+      case CLOSE_BRACKET:
+        depth -= 1
+        at += 1
+        break
+      default:
+        // A number or a word at the level of the value itself; inside, whatever is between values.
+        if (depth === 0) return endOfScalar(text, at)
+        at += 1
+    }
+    if (depth === 0) return at
   }
 }
+
+function endOfScalar(text: string, start: number): number {
+  let at = start
+  while (at < text.length && !ENDS_SCALAR.has(text.charCodeAt(at))) at += 1
+  return at
+}
+
+function endOfString(text: string, start: number): number {
+  for (let end = text.indexOf('"', start + 1); ; end = text.indexOf('"', end + 1)) {
+    let backslashes = 0
+    while (text.charCodeAt(end - 1 - backslashes) === BACKSLASH) backslashes += 1
+    if (backslashes % 2 === 0) return end + 1
+  }
+}
+
+function skipSpace(text: string, start: number): number {
+  let at = start
+  for (;;) {
+    const code = text.charCodeAt(at)
+    if (code !== 0x20 && code !== 0x09 && code !== 0x0a && code !== 0x0d) return at
+    at += 1
+  }
+}
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const OPEN_BRACE = 0x7b
+const CLOSE_BRACE = 0x7d
+const OPEN_BRACKET = 0x5b
+const CLOSE_BRACKET = 0x5d
+const ENDS_SCALAR = new Set([0x20, 0x09, 0x0a, 0x0d, 0x2c, CLOSE_BRACE, CLOSE_BRACKET])
 
 function readEntries(
   text: string,
   list: Span,
-  names: readonly string[],
+  inherited: readonly string[],
   path: string,
   refusals: Refusals,
 ): Entry[] {
   const entries: Entry[] = []
-  const scanner = scannerAt(text, list.start)
-  scanner.scan()
-  while (text.charAt(scanner.getTokenOffset()) !== ']') {
-    const start = scanner.getTokenOffset()
+  let start = skipSpace(text, list.start + 1)
+  while (text.charAt(start) !== ']') {
     const first = text.charAt(start)
     if (first !== '{' && first !== 'n')
       throw refusalError(text, path, { offset: start, reason: 'each of "profiles" should be a JSON object' })
-    let name = names[entries.length] ?? ''
-    for (const { key, value } of first === '{' ? readMembers(text, scanner, refusals) : []) {
-      const field = fieldNamed(key, PROFILE_TYPES)
-      if (field === undefined) continue
-      const type = PROFILE_TYPES.get(field)
-      if (!hasType(text, value, type))
-        refusals.add({ offset: value.start, reason: `"${field}" should be ${type ?? ''}` })
-      else if (field === 'name' && text.charAt(value.start) === '"')
-        name = decodeString(text.slice(value.start, value.end))
-    }
-    entries.push({ start, end: scanner.getPosition(), name })
-    scanner.scan()
-    if (text.charAt(scanner.getTokenOffset()) === ',') scanner.scan()
+    const entry = readEntry(text, start, refusals)
+    entries.push({ ...entry, name: entry.ownName ?? inherited[entries.length] ?? '' })
+    start = skipSpace(text, entry.end)
+    if (text.charAt(start) === ',') start = skipSpace(text, start + 1)
   }
   return entries
+}
+
+/** Reads the entry that begins at `start`; its name only if it gives one itself. */
+export function readEntry(
+  text: string,
+  start: number,
+  refusals = new Refusals(),
+): Span & Pick<Entry, 'ownName'> {
+  if (text.charAt(start) !== '{') return { start, end: start + 'null'.length, ownName: undefined }
+  let ownName: string | undefined
+  let at = skipSpace(text, start + 1)
+  while (text.charCodeAt(at) === QUOTE) {
+    const keyEnd = endOfString(text, at)
+    const value = skipSpace(text, skipSpace(text, keyEnd) + 1)
+    const end = endOfValue(text, value, refusals)
+    if (isNameKey(text.slice(at, keyEnd))) {
+      const first = text.charCodeAt(value)
+      if (first === QUOTE) ownName = decodeString(text.slice(value, end))
+      else if (text.charAt(value) !== 'n')
+        refusals.add({ offset: value, reason: '"name" should be a string' })
+    }
+    at = skipSpace(text, end)
+    if (text.charAt(at) === ',') at = skipSpace(text, at + 1)
+  }
+  return { start, end: at + 1, ownName }
+}
+
+/** Without decoding the keys of thousands of profiles: most are of another length. */
+function isNameKey(token: string): boolean {
+  return (
+    (token.length === '"name"'.length || token.includes('\\')) && decodeString(token).toLowerCase() === 'name'
+  )
 }
 
 /**
  * The field that Go fills from `key`: names are compared without regard to case, by Unicode's simple folding (K, U+212A, is a k; U+017F an
  * s).
  */
-function fieldNamed(key: string, fields: ReadonlyMap<string, FieldType>): string | undefined {
+function fieldNamed(key: string, fields: ReadonlySet<string>): string | undefined {
   if (fields.has(key)) return key
   const plain = key
     .replace(/\u212a/g, 'k')
@@ -341,36 +373,18 @@ function fieldNamed(key: string, fields: ReadonlyMap<string, FieldType>): string
   return fields.has(plain) ? plain : undefined
 }
 
-function hasType(text: string, { start, end }: Span, type: FieldType | undefined): boolean {
-  const first = text.charAt(start)
-  if (first === 'n') return true
-  switch (type) {
-    case 'a string':
-      return first === '"'
-    case 'a list':
-      return first === '['
-    case 'true or false':
-      return first === 't' || first === 'f'
-    case 'an integer':
-      return isInteger64(text.slice(start, end))
-    case undefined:
-      return true
-  }
-}
-
-function isInteger64(token: string): boolean {
-  return /^-?\d{1,20}$/.test(token) && BigInt.asIntN(64, BigInt(token)) === BigInt(token)
-}
-
 /** Throws unless `text` is one JSON value. V8's own message would quote the file, secrets included. */
 function requireJson(text: string, path: string): void {
-  if (text.trim() === '')
+  if (text.trim() === '') {
     throw new ProfileError(
-      `${path} is empty, which the aliyun CLI does not accept: remove the file, or write {} into it`,
+      'profile-invalid-file',
+      say`${path} is empty, which the aliyun CLI does not accept: remove the file, or write {} into it`,
     )
+  }
   if (/^(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)/.test(text)) {
     throw new ProfileError(
-      `${path}, line 1: it begins with a byte order mark, which the aliyun CLI does not accept: save it as UTF-8 without one`,
+      'profile-invalid-file',
+      say`${path}, line 1: it begins with a byte order mark, which the aliyun CLI does not accept: save it as UTF-8 without one`,
     )
   }
   try {

@@ -1,38 +1,45 @@
+import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
 import { dirname } from 'node:path'
-import type { StsProfile } from './config-edit.js'
-import { parseConfig, refusalError } from './config-text.js'
-import { ProfileError } from './profile-error.js'
+import { say, type Prose } from '../text/prose.js'
+import type { CliProfile } from './config-edit.js'
+import { parseConfig, refusalError, type ConfigText } from './config-text.js'
+import { install, restore, type HomeState } from './home-state.js'
+import { checkOwners, locate, makeFolder } from './place.js'
 import {
-  checkOwners,
+  atHome,
   explained,
-  locate,
+  readRecordText,
   readText,
   recordPathOf,
   withStore,
   type Store,
-  type WritingCalls,
-} from './folder.js'
-import { install, takeBack, type Home } from './layers.js'
-import { EMPTY_UNDO_LOG, formatUndoLog, parseUndoLog, type Layer, type UndoLog } from './undo-log.js'
+  type StoreOptions,
+} from './store.js'
+import { commitInstalled, commitRestored, isOver, parseRecord } from './transaction.js'
+import { EMPTY_UNDO_LOG, type UndoEntry } from './undo-log.js'
 
 export interface ProfileInstallation {
-  /** config.json's path, as `configFileOf` gives it. */
+  /** config.json's path, as `configFileOf` returns it. */
   readonly path: string
   /** A UUID of this run, which the caller has stored for its post step before. */
   readonly id: string
-  readonly profile: StsProfile
-  /** Whether `current` shall name the profile. In a file that has no profile yet it does in any case. */
+  /** The job, in words for people; all its steps give the same. */
+  readonly job: string
+  readonly profile: CliProfile
+  /** Whether `current` should name the profile. In a file without any profile it does in any case. */
   readonly setCurrent: boolean
-  /** Whether the run will take the profile back. Where it will not, nothing is recorded and the profile is the user's. */
+  /** Whether the run will restore what it replaces; if not, the profile is the user's. */
   readonly cleanup: boolean
-  /** When the session is over, where that is known. */
+  /** When the session ends, if that is known. */
   readonly expiration: Date | undefined
   readonly now: Date
+  /** How long to wait for other jobs, in milliseconds. */
+  readonly waitAtMostMs: number
 }
 
 export interface Installed {
-  readonly warnings: readonly string[]
+  readonly warnings: readonly Prose[]
   /** The profile that the CLI now uses unless told otherwise. */
   readonly current: string
 }
@@ -40,141 +47,118 @@ export interface Installed {
 /** No session of STS lives longer: 12 hours, in milliseconds. */
 const LONGEST_SESSION = 43_200_000
 
-/** A session is taken for over this long after its end, in milliseconds, for clocks that differ. */
-const GRACE = 300_000
+/** No two jobs have it, whether they are of one matrix or not. */
+const UNIQUE_NAME = 'ci-${{ github.run_id }}-${{ strategy.job-index }}'
 
 /**
- * Finds what can be known to be wrong before any credentials are asked for: a file or folder that cannot be read or written, a file that
- * the CLI would not accept. Changes nothing. Throws ProfileError.
+ * Finds what can be known to be wrong before any credentials are asked for: a home that is not there, a
+ * file or folder that cannot be read or written, a file that the CLI would not accept, a record of a
+ * newer version. Leaves everything as it was.
+ *
+ * @returns where the file is behind all links, for the post step
+ * @throws ProfileError
  */
-export async function checkProfile({ path }: { readonly path: string }): Promise<void> {
-  await explained(path, async () => {
-    const { target, exists } = locate(path)
-    checkOwners(path)
-    for (const folder of new Set([dirname(path), dirname(target)]))
-      await explained(folder, () => checkWritable(folder))
-    const text = exists ? await explained(target, () => readText(target)) : undefined
-    if (text !== undefined) requireServed(text, target)
+export async function checkProfile({
+  path,
+}: {
+  readonly path: string
+}): Promise<{ readonly target: string }> {
+  return atHome(path, async (home) => {
+    makeFolder(home.path)
+    const { target, exists } = locate(home.path)
+    checkOwners(home.path, target, home.owners)
+    await explained(dirname(target), () => {
+      assertWritable(target)
+    })
+    // Windows does not let a read-only file be replaced.
+    if (exists && process.platform === 'win32')
+      await explained(target, () => fs.promises.access(target, fs.constants.W_OK))
+    const text = exists ? await explained(target, () => readText(target, home)) : undefined
+    if (text !== undefined) parseServed(text, path)
+    const record = await explained(recordPathOf(target), () => readRecordText(target, home))
+    if (record !== undefined) parseRecord(record, path)
+    return { target: home.path === path ? target : path }
   })
 }
 
 /**
- * Writes the profile, after taking back what runs left whose session is over. Throws ProfileError, with the files as they were, where it
- * cannot.
+ * Writes the profile, after restoring what ended runs left.
+ *
+ * @throws ProfileError if it cannot; the files are as they were then
  */
-export async function installProfile(request: ProfileInstallation, calls?: WritingCalls): Promise<Installed> {
-  return withStore(request.path, (store) => installInto(store, request), calls)
+export async function installProfile(
+  request: ProfileInstallation,
+  options: Omit<StoreOptions, 'waitAtMostMs'> = {},
+): Promise<Installed> {
+  const written = { config: false }
+  return withStore(request.path, (store) => installInto(store, request, written), {
+    ...options,
+    waitAtMostMs: request.waitAtMostMs,
+  })
 }
 
 /**
  * The writes of an installation and their order.
  *
- * What is over is taken back first, and completely; see `finish`.
+ * What is over is restored first, and completely; see `commitRestored`. Then the record is written before
+ * config.json: if the process is killed in between, the record names a run whose entry is not in
+ * config.json, which the next one sees and forgets. The other way round, what the entry replaced would
+ * be lost. So at every instant all that was replaced is in one of the two files, and every entry of
+ * ours in config.json is in the record. A run that does not clean up only makes the record give up
+ * claims on what it writes: that comes last.
  *
- * Then the record is written before config.json: killed in between, the record names a run whose entry is not in config.json, which the next
- * one sees and forgets. The other way round, what the entry covered would be gone. So at every instant all that was covered is in one of the
- * two files, and every entry of ours in config.json is in the record. A run that does not clean up only makes the record give up claims on
- * what it writes: that comes last.
+ * @param written whether an earlier attempt of this run may have written config.json
  */
-export async function installInto(store: Store, request: ProfileInstallation): Promise<Installed> {
-  const { path, id, profile, setCurrent, cleanup, now } = request
+export async function installInto(
+  store: Store,
+  request: ProfileInstallation,
+  written = { config: false },
+): Promise<Installed> {
+  const { path, id, job, profile, setCurrent, cleanup, now } = request
   const warnings = [...store.warnings]
-  const text = await store.readConfig()
-  if (text !== undefined) requireServed(text, path)
-  let record = await readRecord(store)
-  if (record === undefined) {
+  const text = await store.read('config')
+  const config = text === undefined ? undefined : parseServed(text, path)
+  let log = parseRecord(await store.read('record'), path)
+  if (log === 'damaged') {
     const aside = await store.setRecordAside()
     warnings.push(
-      `${recordPathOf(path)} could not be read and was set aside as ${aside}: it may hold a profile that an earlier job covered`,
+      say`The record beside ${path} was damaged and is now ${aside}: it may hold a profile that an earlier job replaced.`,
     )
-    record = EMPTY_UNDO_LOG
+    log = EMPTY_UNDO_LOG
   }
-  const found: Home = { text, record }
-  // The run's own layer is there where it lost the lock half-way and begins again.
-  const cleared = await finish(store, path, found, (layer) => layer.id === id || isOver(layer, now))
+  const onDisk: HomeState = { config, log }
+  const isOwn = (entry: UndoEntry): boolean => entry.run === id
+  // An attempt of this run that came no further than the record has replaced nothing.
+  const found: HomeState = written.config
+    ? onDisk
+    : { config, log: { ...log, entries: log.entries.filter((entry) => !isOwn(entry)) } }
+  const cleared = restore(found, (entry) => isOwn(entry) || isOver(entry, now))
+  // A list that was repaired need not be written first: the profile goes into it at once.
+  const isCleared = cleared.log.entries.length < found.log.entries.length
+  if (isCleared) await commitRestored(store, onDisk, cleared)
 
   const expiration = request.expiration ?? new Date(now.getTime() + LONGEST_SESSION)
-  const next = install(cleared, path, { id, profile, setCurrent, cleanup, expiration })
-  const current = requireServed(next.text ?? '', path)
-  if (!cleanup) {
-    await store.writeConfig(next.text)
-    await writeRecord(store, cleared.record, next.record)
-    return { warnings, current }
+  const next = install(cleared, { run: id, job, profile, setCurrent, cleanup, expiration })
+  const other = next.replacedRun
+  if (other !== undefined && other.job !== job) {
+    warnings.push(
+      say`The profile ${JSON.stringify(profile.name)} in ${path} was written by another job that has not ended yet (${other.job}): its later steps will use this step's identity. Give each job a profile of its own, such as \`${[UNIQUE_NAME]}\`.`,
+    )
   }
-  await writeRecord(store, cleared.record, next.record)
-  try {
-    await store.writeConfig(next.text)
-  } catch (error) {
-    // The record alone does no harm, but would outlive a job whose profile never was.
-    await writeRecord(store, next.record, cleared.record).catch(() => undefined)
-    throw error
-  }
-  return { warnings, current }
+  await commitInstalled(store, isCleared ? cleared : onDisk, next, cleanup, () => (written.config = true))
+  return { warnings, current: next.config?.currentName ?? '' }
 }
 
-/**
- * Takes back the runs that are over, and returns the home without them.
- *
- * The record first says that they have ended, then config.json is written, and the record without them last. Killed in between, whoever comes
- * next takes them back once more, before anything else, which changes nothing that has been done. Without the record that comes last, an entry
- * would be left that nobody knows; without the one that comes first, others might build on a run that the record does not know to be gone.
- */
-export async function finish(
-  store: Store,
-  path: string,
-  found: Home,
-  isOver: (layer: Layer) => boolean,
-): Promise<Home> {
-  const isEnded = (layer: Layer) => layer.ended || isOver(layer)
-  const next = takeBack(found, path, isEnded)
-  let recorded = found.record
-  if (next.text !== found.text) {
-    const marked = {
-      ...found.record,
-      layers: found.record.layers.map((layer) => ({ ...layer, ended: isEnded(layer) })),
-    }
-    try {
-      await writeRecord(store, recorded, marked)
-      recorded = marked
-    } catch (error) {
-      // On a full disk the rest may still be possible, and only a kill in the midst of it would miss the mark.
-      if (!(error instanceof ProfileError)) throw error
-    }
-    await store.writeConfig(next.text)
-  }
-  await writeRecord(store, recorded, next.record)
-  return next
-}
-
-/** The record, and undefined where it is damaged. */
-export async function readRecord(store: Store): Promise<UndoLog | undefined> {
-  const text = await store.readRecord()
-  return text === undefined ? EMPTY_UNDO_LOG : parseUndoLog(Buffer.from(text, 'latin1').toString())
-}
-
-/** Whether the run's session is over and nobody can miss its profile. */
-export function isOver({ expiration }: Layer, now: Date): boolean {
-  return expiration.getTime() + GRACE < now.getTime()
-}
-
-async function writeRecord(store: Store, from: UndoLog, to: UndoLog): Promise<void> {
-  const [before, after] = [from, to].map((record) =>
-    record.layers.length === 0 ? undefined : formatUndoLog(record),
-  )
-  if (before !== after)
-    await store.writeRecord(after === undefined ? undefined : Buffer.from(after).toString('latin1'))
-}
-
-/** Throws unless the CLI would accept the file; gives the profile that it would use. */
-function requireServed(text: string, path: string): string {
+/** Throws unless the CLI would accept the file. An empty list is accepted: it will be repaired. */
+function parseServed(text: string, path: string): ConfigText {
   const config = parseConfig(text, path)
   if (config.refusal !== undefined) throw refusalError(text, path, config.refusal)
-  return config.currentName
+  return config
 }
 
-async function checkWritable(folder: string): Promise<void> {
-  // A folder that is missing will be made in the nearest one that is there.
-  let place = folder
-  while (!fs.existsSync(place) && dirname(place) !== place) place = dirname(place)
-  await fs.promises.access(place, fs.constants.W_OK | fs.constants.X_OK)
+/** Asks by trying: rights, quotas and read-only disks have too many forms. */
+function assertWritable(target: string): void {
+  const probe = `${target}.ci-${randomBytes(8).toString('hex')}.tmp`
+  fs.closeSync(fs.openSync(probe, 'wx', 0o600))
+  fs.unlinkSync(probe)
 }

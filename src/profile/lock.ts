@@ -1,200 +1,243 @@
+/**
+ * The lock that the jobs on one home take in turn: a directory, in which the holder's signature lies,
+ * an empty file.
+ *
+ * - Nobody's clock matters. The holder changes the signature's modification time every second; whoever
+ *   waits looks whether it changes, and measures the time by its own monotonic clock. (Process IDs
+ *   would say nothing: jobs that share a home may live in different containers.)
+ * - A stale lock is removed by the signature seen in it. A directory with another signature is not
+ *   empty and so cannot be removed: of two processes that find the same stale lock, the slower one
+ *   cannot remove the fresh lock of the faster one.
+ * - The holder sees at any time whether the lock is still its own.
+ * - On a full disk, where no directory can be made, an empty file takes its place.
+ */
 import { randomUUID } from 'node:crypto'
 import fs from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { ProfileError, explainSystemError, systemErrorCode } from './profile-error.js'
-import { giveToOwner } from './owner.js'
+import { ActionError } from '../errors/action-error.js'
+import { say } from '../text/prose.js'
+import { explainSystemError, ProfileError, systemErrorCode } from './profile-error.js'
 
-/** A lock that was held for this long without a sign of life belongs to a killed process. Milliseconds. */
-export const STALE_AFTER = 10_000
+/** A lock without a sign of life for so long belongs to a killed process. Milliseconds. */
+const STALE_AFTER_MS = 10_000
 
-/** How long to wait for others, in milliseconds: long enough to see a killed process's lock go stale and to wait for a crowd behind it. */
-export const WAIT_AT_MOST = 30_000
+const SIGN_OF_LIFE_EVERY_MS = 1_000
 
-/** Thrown inside `withLock`'s work where another process has taken the lock over. The work is then done again from the start. */
-export class LockLostError extends Error {
+export interface LockOptions {
+  /** How long to wait for others, in milliseconds; 0 for a single try. */
+  readonly waitAtMostMs: number
+  readonly staleAfterMs?: number
+  readonly platform?: NodeJS.Platform
+}
+
+/** Thrown inside the work if another process has taken the lock over. The work is done again then. */
+export class LockLostError extends ActionError {
   override readonly name = 'LockLostError'
+  readonly code = 'profile-lock-lost'
 }
 
 export interface HeldLock {
-  /** Throws LockLostError where the lock is no longer ours: to be called right before each write. */
+  /** Throws LockLostError if the lock is no longer ours: to be called right before each write. */
   readonly assertHeld: () => void
+  /** On the clock of `performance.now()`: when the work should no longer begin anew. */
+  readonly deadline: number
 }
 
 /**
- * Does `work` while holding the lock directory `path`. The lock is a directory with a sign of life (its modification time), since the
- * processes that share a home may live in different containers and know nothing of each other's IDs. Work that loses the lock, as a process
- * does that was suspended for longer than STALE_AFTER, is done again, so it must bear repetition. Throws ProfileError where the lock is not
- * to be had in time.
+ * Does `work` while holding the lock at `path`. Work that loses the lock, as a process does that was
+ * suspended for too long, is done again from the start, so it must be repeatable.
+ *
+ * @throws ProfileError profile-locked if the lock cannot be had in time, profile-system if the system
+ * refuses it
  */
 export async function withLock<T>(
   path: string,
   work: (lock: HeldLock) => Promise<T>,
-  waitAtMost = WAIT_AT_MOST,
+  options: LockOptions,
 ): Promise<T> {
-  const deadline = Date.now() + waitAtMost
+  const deadline = performance.now() + options.waitAtMostMs
   for (;;) {
-    const held = await acquire(path, deadline)
+    const lock = await acquire(path, deadline, options)
     try {
-      const result = await work(held)
-      // Losing it after the last write means that another process may have read before that write and written after it.
-      held.assertHeld()
+      const result = await work({ assertHeld: lock.assertHeld, deadline })
+      // If it was lost after the last write, another process may have read before that write and
+      // written after it.
+      lock.assertHeld()
       return result
     } catch (error) {
-      if (!(error instanceof LockLostError) || Date.now() > deadline)
-        throw error instanceof LockLostError ? lockedError(path) : error
+      if (!(error instanceof LockLostError)) throw error
+      if (performance.now() > deadline) throw lockedError(path)
     } finally {
-      await held.release()
+      await lock.release()
     }
   }
 }
 
-interface Acquired extends HeldLock {
+interface Lock {
+  readonly assertHeld: () => void
   readonly release: () => Promise<void>
 }
 
-async function acquire(path: string, deadline: number): Promise<Acquired> {
-  // Loaded where a profile is written only: most steps write none.
-  const { default: lockfile } = await import('proper-lockfile')
+async function acquire(path: string, deadline: number, options: LockOptions): Promise<Lock> {
+  const { staleAfterMs = STALE_AFTER_MS, platform = process.platform } = options
+  let seen: { readonly sign: string; readonly since: number } | undefined
   for (;;) {
-    const signed = new SignedDirectory(path)
-    try {
-      const release = await lockfile.lock(path, {
-        lockfilePath: path,
-        realpath: false,
-        stale: STALE_AFTER,
-        fs: signed.fileSystem,
-        // Nothing to do here: the signature says at each write whether the lock is ours.
-        onCompromised: () => undefined,
-      })
-      return {
-        assertHeld: () => {
-          if (!signed.isOurs()) throw new LockLostError('the lock was taken over')
-        },
-        release: async () => {
-          // A lock that was lost, or that the system does not let go, must not undo work that is done: it goes stale.
-          await release().catch(() => undefined)
-          signed.removeIfOurs()
-        },
-      }
-    } catch (error) {
-      const code = systemErrorCode(error) ?? (error as { readonly code?: unknown }).code
-      if (code !== 'ELOCKED' && code !== 'EEXIST' && code !== 'ENOTEMPTY')
-        throw explainSystemError(error, path) ?? error
+    const lock = tryLock(path, platform)
+    if (lock !== 'held by another' && !(lock instanceof ProfileError)) return lock
+    const now = performance.now()
+    const holder = observe(path)
+    if (holder === undefined || holder.sign !== seen?.sign) seen = holder && { sign: holder.sign, since: now }
+    else if (now - seen.since >= (holder.isUnsigned ? staleAfterMs / 10 : staleAfterMs)) {
+      holder.remove()
+      seen = undefined
+      continue
     }
-    if (Date.now() > deadline) throw lockedError(path)
-    await pause(10 + Math.random() * 40)
+    if (now >= deadline) throw lock instanceof ProfileError ? lock : lockedError(path)
+    await pause(Math.min(10 + Math.random() * 40, Math.max(1, deadline - now)))
   }
 }
 
 function lockedError(path: string): ProfileError {
   return new ProfileError(
-    `${path}: other jobs have held this lock all the time; if no job is running on this home, remove it`,
+    'profile-locked',
+    say`${path}: other jobs held this lock all the time; if no job is running on this home, remove it`,
   )
 }
 
-/**
- * The lock directory with the holder's signature, an empty file, in it. proper-lockfile removes a stale lock by its name: of two processes
- * that find the same stale lock, the slower would remove the fresh lock of the faster. With a signature inside, a directory that is not the
- * one that was found stale is not empty and cannot be removed, and a holder sees at any time whether the lock is still its own.
- */
-class SignedDirectory {
-  readonly #path: string
-  readonly #signature: string
-  #held = false
-
-  constructor(path: string) {
-    this.#path = path
-    this.#signature = join(path, randomUUID())
+function tryLock(path: string, platform: NodeJS.Platform): Lock | 'held by another' | ProfileError {
+  try {
+    fs.mkdirSync(path)
+  } catch (error) {
+    const code = systemErrorCode(error)
+    if (code === 'EEXIST') return 'held by another'
+    if (code === 'ENOSPC' || code === 'EDQUOT') return tryLockFile(path)
+    const refusal = explainSystemError(error, path, platform)
+    if (refusal === undefined) throw error
+    // On Windows a directory that is being removed refuses to be made for a moment.
+    if (platform === 'win32' && (code === 'EPERM' || code === 'EACCES' || code === 'EBUSY')) return refusal
+    throw refusal
   }
-
-  isOurs(): boolean {
-    return fs.existsSync(this.#signature)
+  const signature = join(path, randomUUID())
+  try {
+    fs.writeFileSync(signature, '', { flag: 'wx', mode: 0o600 })
+  } catch (error) {
+    removeIfEmpty(path)
+    // Another process took the unsigned directory for a killed process's.
+    if (systemErrorCode(error) === 'ENOENT') return 'held by another'
+    throw explainSystemError(error, path, platform) ?? error
   }
-
-  /** proper-lockfile forgets a lock whose sign of life it could not give. */
-  removeIfOurs(): void {
-    try {
-      if (this.#held) this.#remove()
-    } catch {
-      // It is another process's by now.
-    }
+  if (fs.readdirSync(path).length > 1) {
+    // This is another process's directory, made after ours was taken for a stale one. At least one of
+    // the two sees it, and begins again.
+    fs.rmSync(signature, { force: true })
+    removeIfEmpty(path)
+    return 'held by another'
   }
+  return heldLock(
+    signature,
+    () => fs.existsSync(signature),
+    async () => {
+      fs.unlinkSync(signature)
+      // On Windows the signature is still there while a waiting process looks at it.
+      for (let attempt = 1; !removeIfEmpty(path) && platform === 'win32' && attempt <= 20; attempt += 1)
+        await pause(10)
+    },
+  )
+}
 
-  /** What proper-lockfile uses of node:fs, with signing in making the directory, and unsigning in removing it. */
-  get fileSystem(): object {
+function tryLockFile(path: string): Lock | 'held by another' {
+  try {
+    fs.writeFileSync(path, '', { flag: 'wx', mode: 0o600 })
+  } catch (error) {
+    if (systemErrorCode(error) === 'EEXIST') return 'held by another'
+    throw explainSystemError(error, path) ?? error
+  }
+  const { ino } = fs.statSync(path)
+  const isOurs = (): boolean => fs.lstatSync(path, { throwIfNoEntry: false })?.ino === ino
+  return heldLock(path, isOurs, () => {
+    if (isOurs()) fs.unlinkSync(path)
+  })
+}
+
+function heldLock(signature: string, isOurs: () => boolean, remove: () => void | Promise<void>): Lock {
+  // A count and not a time: it changes whatever happens to the clock.
+  let beat = Math.floor(Date.now() / 1000)
+  const timer = setInterval(() => {
+    beat += 1
+    fs.utimes(signature, beat, beat, () => undefined)
+  }, SIGN_OF_LIFE_EVERY_MS)
+  timer.unref()
+  return {
+    assertHeld: () => {
+      if (!isOurs()) throw new LockLostError(['the lock was taken over'])
+    },
+    release: async () => {
+      clearInterval(timer)
+      try {
+        await remove()
+      } catch {
+        // A lock that was lost, or that the system does not let go, must not undo work that is done: it
+        // goes stale.
+      }
+    },
+  }
+}
+
+interface Holder {
+  /** Changes with the holder and with each of its signs of life. */
+  readonly sign: string
+  /** A directory that its maker has not signed yet; removing it is safe at any time. */
+  readonly isUnsigned: boolean
+  /** Removes the lock, and no other one than was seen. */
+  readonly remove: () => void
+}
+
+/** Looks at the lock of another process; undefined if there is none any more. */
+function observe(path: string): Holder | undefined {
+  const stats = fs.lstatSync(path, { throwIfNoEntry: false })
+  if (stats === undefined) return undefined
+  if (!stats.isDirectory()) {
     return {
-      stat: fs.stat,
-      utimes: fs.utimes,
-      mkdir: (_path: string, callback: (error: unknown) => void) => {
-        answer(() => {
-          this.#make()
-        }, callback)
-      },
-      rmdir: (_path: string, callback: (error: unknown) => void) => {
-        answer(() => {
-          this.#remove()
-        }, callback)
-      },
-      rmdirSync: () => {
-        this.#remove()
+      sign: `${stats.ino} ${stats.mtimeMs}`,
+      isUnsigned: false,
+      remove: () => {
+        if (fs.lstatSync(path, { throwIfNoEntry: false })?.ino === stats.ino) fs.rmSync(path, { force: true })
       },
     }
   }
-
-  #make(): void {
-    fs.mkdirSync(this.#path)
-    giveToOwner(this.#path, dirname(this.#path))
-    try {
-      fs.writeFileSync(this.#signature, '', { flag: 'wx', mode: 0o600 })
-    } catch (error) {
-      // Another process took the unsigned directory for the stale one that it was about to remove.
-      if (systemErrorCode(error) === 'ENOENT') throw lockedByAnother()
-      removeIfEmpty(this.#path)
-      throw error
-    }
-    if (fs.readdirSync(this.#path).length > 1) {
-      // This is another process's directory, made after ours was taken for a stale one. One of the two at least sees it, and begins again.
-      fs.unlinkSync(this.#signature)
-      removeIfEmpty(this.#path)
-      throw lockedByAnother()
-    }
-    this.#held = true
+  let names: string[]
+  try {
+    names = fs.readdirSync(path)
+  } catch {
+    return undefined
   }
-
-  #remove(): void {
-    if (this.#held) {
-      this.#held = false
-      fs.unlinkSync(this.#signature)
-    } else {
-      // The list is read before the age, so that it is the stale directory's: a newer one would be young.
-      const signatures = fs.readdirSync(this.#path)
-      if (fs.statSync(this.#path).mtimeMs >= Date.now() - STALE_AFTER) return
-      for (const signature of signatures) fs.rmSync(join(this.#path, signature), { force: true })
-    }
-    fs.rmdirSync(this.#path)
+  const beats = names.map((name) => fs.lstatSync(join(path, name), { throwIfNoEntry: false })?.mtimeMs)
+  return {
+    sign: JSON.stringify([stats.ino, names, beats]),
+    isUnsigned: names.length === 0,
+    remove: () => {
+      for (const name of names) removeQuietly(join(path, name))
+      removeIfEmpty(path)
+    },
   }
 }
 
-/** What mkdir says of a directory that is there. */
-function lockedByAnother(): Error {
-  return Object.assign(new Error('locked by another process'), { code: 'EEXIST' })
-}
-
-function removeIfEmpty(folder: string): void {
+/** Whether the folder is gone. */
+function removeIfEmpty(folder: string): boolean {
   try {
     fs.rmdirSync(folder)
-  } catch {
+    return true
+  } catch (error) {
     // Not empty, or gone: it is another's.
+    return systemErrorCode(error) === 'ENOENT'
   }
 }
 
-function answer(action: () => void, callback: (error: unknown) => void): void {
-  let failure: unknown = null
+function removeQuietly(file: string): void {
   try {
-    action()
-  } catch (error) {
-    failure = error
+    fs.unlinkSync(file)
+  } catch {
+    // Gone, or not to be removed: then the lock stays, and its error names it.
   }
-  setImmediate(callback, failure)
 }

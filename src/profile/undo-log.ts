@@ -1,123 +1,199 @@
+/**
+ * What outstanding runs replaced in config.json, so that it can return. It is kept in a file beside
+ * config.json, mode 0600: written before config.json changes, removed after all of it has returned.
+ *
+ * An example. The user's file has the profile "ci" with the user's own key, and `current` is "me".
+ *
+ *   run A installs "ci"   log: A { replaced: user's ci, formerCurrent: "me" }
+ *   run B installs "ci"   log: A as above, B { replaced: A's ci, of run A, formerCurrent: "ci", of run A }
+ *   run A ends            The file shows B's entry and stays. B inherits what A replaced:
+ *                         log: B { replaced: user's ci, formerCurrent: "me" }
+ *   run B ends            The user's entry returns to the file, `current` is "me", the log goes.
+ *
+ *   If B ends first       A's entry returns, for the log says that it is A's; then A ends as alone.
+ *   If the job deletes B's entry instead, B counts as ended: A's entry returns with the next look.
+ *   If somebody writes another key under the name "ci", the entry is theirs: A and B claim nothing.
+ *   If B is killed before it wrote config.json, the file still has A's entry: B is forgotten.
+ */
 import { createHash } from 'node:crypto'
 import type { AccessKey } from '../identity/credentials.js'
 
-/**
- * What outstanding runs covered in config.json: kept in a file beside it, 0600, from before config.json changes until it has been put back.
- * Texts of config.json are its bytes, one character each.
- */
+/** Texts of config.json are its bytes, one character each. */
 export interface UndoLog {
   /** Set while config.json, or its list of profiles, is our making. */
-  readonly made: Made | undefined
+  readonly created: Created | undefined
   /** One for each outstanding run, in the order in which they wrote. */
-  readonly layers: readonly Layer[]
+  readonly entries: readonly UndoEntry[]
 }
 
-export interface Made {
-  /** The whole file before, and undefined where there was none. */
+export interface Created {
+  /** The whole file before; undefined if there was none. */
   readonly before: string | undefined
 }
 
-export interface Layer {
-  /** The run's own name for itself. */
-  readonly id: string
+export interface UndoEntry {
+  /** The run's ID. */
+  readonly run: string
+  /** The job, for people; steps of one job share it. */
+  readonly job: string
+  /** The profile's name as it was installed. */
   readonly profile: string
-  /** Fingerprint of the keys written, by which the run's entry is known. */
-  readonly keys: string
-  /** When the session is over. */
+  /** By which the run's entry is known in config.json. */
+  readonly fingerprint: string
+  /** When the session ends. */
   readonly expiration: Date
-  /** Whether a later run has seen this one's entry; false from the moment before config.json is written. */
-  readonly seen: boolean
-  /** Set before a run is taken back, so that whoever comes after a killed one finishes it. */
+  /** Set if the run is over although its profile could not be removed yet. */
   readonly ended: boolean
-  /** The text of the entry of that name that was replaced, and undefined where there was none. */
-  readonly covered: string | undefined
-  /** Set where the run moved `current`. */
-  readonly moved: Moved | undefined
+  /** Another job that has replaced this run's entry; the latest of several. */
+  readonly replacedBy: string | undefined
+  /** The entry that the run replaced; undefined if there was none of that name. */
+  readonly replaced: Replaced | undefined
+  /** What `current` was before the run set it; undefined if the run did not. */
+  readonly formerCurrent: FormerCurrent | undefined
 }
 
-export interface Moved {
-  /** The former token of `current`, and undefined where the file had none. */
-  readonly from: string | undefined
+export interface Replaced {
+  readonly text: string
+  /** Whose it was; undefined if it was nobody's of us. */
+  readonly run: string | undefined
 }
 
-export const EMPTY_UNDO_LOG: UndoLog = { made: undefined, layers: [] }
-
-const VERSION = 1
-
-/** A fingerprint of an access key that cannot be turned back: STS's secrets are random. */
-export function fingerprint({
-  accessKeyId,
-  accessKeySecret,
-}: Pick<AccessKey, 'accessKeyId' | 'accessKeySecret'>): string {
-  return createHash('sha256')
-    .update(JSON.stringify([accessKeyId, accessKeySecret]))
-    .digest('hex')
+export interface FormerCurrent {
+  /** The JSON token; undefined if the file had no `current`. */
+  readonly token: string | undefined
+  /** Which run had set it; undefined if none of us had. */
+  readonly run: string | undefined
 }
 
-/** The record as a file's text. */
-export function formatUndoLog({ made, layers }: UndoLog): string {
+export const EMPTY_UNDO_LOG: UndoLog = { created: undefined, entries: [] }
+
+const VERSION = 2
+
+/** What tells a run's entry from everybody else's: its key, or its address, as random as a key. */
+export type Identifying =
+  | { readonly credentials: Pick<AccessKey, 'accessKeyId' | 'accessKeySecret'> }
+  | { readonly credentialsUri: string }
+
+/** A fingerprint that cannot be turned back: STS's secrets and the addresses are random. */
+export function fingerprint(profile: Identifying): string {
+  const parts =
+    'credentialsUri' in profile
+      ? [profile.credentialsUri]
+      : [profile.credentials.accessKeyId, profile.credentials.accessKeySecret]
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
+}
+
+/** The log as a file's text, and undefined if nothing is outstanding. */
+export function formatUndoLog({ created, entries }: UndoLog): string | undefined {
+  if (entries.length === 0) return undefined
   const file = {
     about:
-      'What the jobs that now use config.json will put back into it. Written by a CI action; it goes with the last of them.',
+      'Backup used by running CI jobs to restore config.json. Created by configure-alibaba-cloud-credentials; removed when the last job ends.',
     version: VERSION,
-    made: made === undefined ? undefined : { before: made.before },
-    layers,
+    created,
+    // markEnded relies on these two being the first.
+    entries: entries.map(({ run, ended, ...rest }) => ({ run, ended, ...rest })),
   }
   return `${JSON.stringify(file, undefined, 2)}\n`
 }
 
-/** Reads a record's text; undefined where it is damaged or of another version. */
-export function parseUndoLog(text: string): UndoLog | undefined {
+/**
+ * Reads a log's text: 'damaged' if it is none, 'newer' if a later version of this action wrote it.
+ */
+export function parseUndoLog(text: string): UndoLog | 'damaged' | 'newer' {
   let file: unknown
   try {
     file = JSON.parse(text)
   } catch {
-    return undefined
+    return 'damaged'
   }
-  if (!isObject(file) || file.version !== VERSION || !Array.isArray(file.layers)) return undefined
-  const layers = file.layers.map(parseLayer)
-  const made = parseBox(file.made, 'before')
-  if (made === 'damaged' || !layers.every((layer) => layer !== undefined)) return undefined
-  return { made: made === undefined ? undefined : { before: made.text }, layers }
+  if (!isObject(file)) return 'damaged'
+  const { version, created } = file
+  if (typeof version === 'number' && version > VERSION) return 'newer'
+  if (version !== VERSION || !Array.isArray(file.entries)) return 'damaged'
+  const entries = file.entries.map(parseEntry)
+  if (!isCreated(created) || !entries.every((entry) => entry !== undefined)) return 'damaged'
+  return { created: created && { before: created.before }, entries }
 }
 
-function parseLayer(value: unknown): Layer | undefined {
+/**
+ * The log's text with `runs` marked as ended. Of the same length, so that it can be written in place:
+ * that needs no space on the disk and no right to write the folder.
+ */
+export function markEnded(text: string, runs: readonly string[]): string {
+  return runs.reduce(
+    (marked, run) => marked.replace(`${flagOf(run)}false`, () => `${flagOf(run)}true `),
+    text,
+  )
+}
+
+export function isMarkedEnded(text: string, run: string): boolean {
+  return text.includes(`${flagOf(run)}true`)
+}
+
+/** As formatUndoLog writes it, and nothing else in the file can be: inside strings quotes are escaped. */
+function flagOf(run: string): string {
+  return `\n      "run": ${JSON.stringify(run)},\n      "ended": `
+}
+
+function parseEntry(value: unknown): UndoEntry | undefined {
   if (!isObject(value)) return undefined
-  const { id, profile, keys, expiration, seen, ended, covered } = value
-  const moved = parseBox(value.moved, 'from')
+  const {
+    run,
+    job,
+    profile,
+    fingerprint: known,
+    expiration,
+    ended,
+    replacedBy,
+    replaced,
+    formerCurrent,
+  } = value
   if (
-    typeof id !== 'string' ||
+    typeof run !== 'string' ||
+    typeof job !== 'string' ||
     typeof profile !== 'string' ||
-    typeof keys !== 'string' ||
+    typeof known !== 'string' ||
     typeof expiration !== 'string' ||
-    typeof seen !== 'boolean' ||
-    typeof ended !== 'boolean'
+    typeof ended !== 'boolean' ||
+    !isOptionalString(replacedBy) ||
+    !isReplaced(replaced) ||
+    !isFormerCurrent(formerCurrent)
   )
     return undefined
-  if (covered !== undefined && typeof covered !== 'string') return undefined
   const date = new Date(expiration)
-  if (moved === 'damaged' || Number.isNaN(date.getTime())) return undefined
+  if (Number.isNaN(date.getTime())) return undefined
   return {
-    id,
+    run,
+    job,
     profile,
-    keys,
+    fingerprint: known,
     expiration: date,
-    seen,
     ended,
-    covered,
-    moved: moved === undefined ? undefined : { from: moved.text },
+    replacedBy,
+    replaced: replaced && { text: replaced.text, run: replaced.run },
+    formerCurrent: formerCurrent && { token: formerCurrent.token, run: formerCurrent.run },
   }
 }
 
-/** An optional object with one optional text, `member`. */
-function parseBox(
-  value: unknown,
-  member: string,
-): { readonly text: string | undefined } | undefined | 'damaged' {
-  if (value === undefined) return undefined
-  if (!isObject(value)) return 'damaged'
-  const text = value[member]
-  return text === undefined || typeof text === 'string' ? { text } : 'damaged'
+function isCreated(value: unknown): value is Created | undefined {
+  return value === undefined || (isObject(value) && isOptionalString(value.before))
+}
+
+function isReplaced(value: unknown): value is Replaced | undefined {
+  return (
+    value === undefined || (isObject(value) && typeof value.text === 'string' && isOptionalString(value.run))
+  )
+}
+
+function isFormerCurrent(value: unknown): value is FormerCurrent | undefined {
+  return (
+    value === undefined || (isObject(value) && isOptionalString(value.token) && isOptionalString(value.run))
+  )
+}
+
+function isOptionalString(value: unknown): value is string | undefined {
+  return value === undefined || typeof value === 'string'
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -1,0 +1,133 @@
+/** Disks that are full, slow, or hold a large file. */
+import { spawnSync } from 'node:child_process'
+import fs from 'node:fs'
+import os from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { checkProfile } from '../src/profile/install.js'
+import type { FullDiskOutcome } from './support/full-disk.js'
+import { makeProfileHome, USERS, type ProfileHome } from './support/profile-home.js'
+
+let place: ProfileHome
+
+beforeEach(() => {
+  place = makeProfileHome()
+})
+
+afterEach(() => {
+  place.remove()
+})
+
+const inNamespace = [
+  '-m',
+  '--',
+  process.execPath,
+  '--import',
+  'tsx',
+  join(import.meta.dirname, 'support/full-disk.ts'),
+]
+// A small disk takes a mount, and so root and a system that lets it.
+const canMount =
+  process.getuid?.() === 0 && spawnSync('unshare', ['-m', 'true'], { stdio: 'ignore' }).status === 0
+const describeWithMount = canMount ? describe : describe.skip
+
+describeWithMount('a disk that is full when post comes', () => {
+  function outcome(kind: 'clean' | 'users'): FullDiskOutcome {
+    const folder = fs.mkdtempSync(join(os.tmpdir(), 'disk-'))
+    try {
+      const { stdout, stderr } = spawnSync('unshare', [...inNamespace, folder, kind], { encoding: 'utf8' })
+      if (stdout === '') throw new Error(stderr)
+      return JSON.parse(stdout) as FullDiskOutcome
+    } finally {
+      fs.rmSync(folder, { recursive: true })
+    }
+  }
+
+  test('keeps nothing that main made', () => {
+    expect(outcome('clean')).toEqual({
+      full: true,
+      warnings: [],
+      files: [],
+      restored: true,
+      filesInTheEnd: [],
+    })
+  })
+
+  test('keeps the session in the file of a user, which post says, and the next run restores it', () => {
+    expect(outcome('users')).toEqual({
+      full: true,
+      warnings: [
+        expect.stringMatching(
+          /no space left.*usable until \d{4}-.*Z\. The next run on this home removes it\.$/,
+        ),
+      ],
+      files: ['config.json', 'config.json.ci-record'],
+      restored: true,
+      filesInTheEnd: ['config.json'],
+    })
+  })
+})
+
+describe('a disk that is slow to sync', () => {
+  /** Syncs of which each waits until as many as expected are under way, and counts them. */
+  function together(expected: number): { readonly sync: () => Promise<void>; readonly count: () => number } {
+    let count = 0
+    let release: () => void = () => undefined
+    const all = new Promise<void>((resolve) => (release = resolve))
+    return {
+      sync: () => {
+        count += 1
+        if (count === expected) release()
+        return all
+      },
+      count: () => count,
+    }
+  }
+
+  test('is asked once in main: record and file at a time', async () => {
+    place.put(USERS)
+    const { sync, count } = together(2)
+    await place.main('1', 'ci', {}, { calls: { sync } })
+    expect(count()).toBe(2)
+  })
+
+  test('is asked once in post, and not at all if the file goes', async () => {
+    place.put(USERS)
+    await place.main('1', 'ci')
+    const one = together(1)
+    await place.post('1', { calls: { sync: one.sync } })
+    expect(one.count()).toBe(1)
+    fs.rmSync(place.path)
+    await place.main('2', 'ci')
+    const none = together(1)
+    await place.post('2', { calls: { sync: none.sync } })
+    expect(none.count()).toBe(0)
+    expect(place.files()).toEqual([])
+  })
+})
+
+test('a file of 10,000 profiles is parsed once by main and once by post', async () => {
+  const profiles = Array.from({ length: 10_000 }, (_, n) => ({
+    name: `p${n}`,
+    mode: 'AK',
+    access_key_id: `LTAI${n}`,
+  }))
+  const text = JSON.stringify({ current: 'p0', profiles }, undefined, '\t')
+  place.put(text)
+  const parse = JSON.parse
+  let parses = 0
+  JSON.parse = (...args: Parameters<typeof parse>): unknown => {
+    if (args[0].length > 500_000) parses += 1
+    return parse(...args)
+  }
+  try {
+    await checkProfile({ path: place.path })
+    await place.main('1', 'ci')
+    expect(parses).toBe(1)
+    await place.post('1')
+    expect(parses).toBe(2)
+  } finally {
+    JSON.parse = parse
+  }
+  expect(place.read()).toBe(text)
+})

@@ -1,0 +1,175 @@
+/** Other programs write config.json, at the very instants that hurt. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import fs from 'node:fs'
+import { dirname, join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { makeProfileHome, USERS, type ProfileHome } from './support/profile-home.js'
+
+let place: ProfileHome
+
+beforeEach(() => {
+  place = makeProfileHome()
+})
+
+afterEach(() => {
+  place.remove()
+})
+
+/** Writes as the aliyun CLI from 3.4.9 does: a temporary file that takes the other's place. */
+function replaceWhole(text: string): void {
+  fs.writeFileSync(`${place.path}.new`, text, { mode: 0o600 })
+  fs.renameSync(`${place.path}.new`, place.path)
+}
+
+/** Writes as an older CLI does: into the file itself. */
+function overwrite(text: string): void {
+  fs.writeFileSync(place.path, text)
+}
+
+const withProfile = (text: string, name: string): string => {
+  const config = JSON.parse(text) as { profiles: object[] }
+  return JSON.stringify({ ...config, profiles: [...config.profiles, { name, mode: 'AK' }] })
+}
+
+describe.each([
+  ['a program that replaces the file', replaceWhole],
+  ['a program that writes into the file', overwrite],
+])('%s', (_who, writeForeign) => {
+  test.each([
+    ['after our read, before our temporary files', 'open'],
+    ['before our last look', 'sync'],
+    ['between the record and config.json', 'rename'],
+  ] as const)('loses nothing if it writes %s', async (_when, call) => {
+    place.put(USERS)
+    let writes = 0
+    const foreign = (): void => {
+      writes += 1
+      if (writes <= 3) writeForeign(withProfile(place.read(), `foreign${writes}`))
+    }
+    const calls = {
+      open: (path: string, flags: number, mode: number) => {
+        if (call === 'open') foreign()
+        return fs.openSync(path, flags, mode)
+      },
+      sync: () => {
+        if (call === 'sync') foreign()
+        return Promise.resolve()
+      },
+      rename: (from: string, to: string) => {
+        fs.renameSync(from, to)
+        if (call === 'rename' && to !== place.path) foreign()
+      },
+    }
+    await place.main('1', 'ci', {}, { calls })
+    // The record is not written again by the second attempt: it says the same.
+    const foreigns = call === 'rename' ? ['foreign1'] : ['foreign1', 'foreign2', 'foreign3']
+    expect(place.names()).toEqual(['me', ...foreigns, 'ci'])
+    writes = 0
+    await place.post('1', { calls })
+    expect(place.names()).toEqual(['me', ...foreigns, ...(call === 'rename' ? [] : foreigns)])
+    expect(place.files()).toEqual(['config.json'])
+  })
+
+  test('brings no ended session back by writing what it had read before post', async () => {
+    place.put(USERS)
+    await place.main('1', 'ci')
+    const stale = place.read()
+    let isFirst = true
+    const rename = (from: string, to: string): void => {
+      fs.renameSync(from, to)
+      if (to === place.path && isFirst) writeForeign(withProfile(stale, 'foreign'))
+      isFirst = false
+    }
+    await place.post('1', { calls: { rename } })
+    expect(place.names()).toEqual(['me', 'foreign'])
+    expect(place.read()).not.toContain('STS.')
+    expect(place.files()).toEqual(['config.json'])
+  })
+
+  test('keeps what it adds right before post would remove the file', async () => {
+    await place.main('1', 'ci')
+    let isFirst = true
+    const unlink = (file: string): void => {
+      fs.unlinkSync(file)
+      // It had read the file when that was still there.
+      if (file === place.path && isFirst) writeForeign('{"current":"x","profiles":[{"name":"x"}]}')
+      isFirst = false
+    }
+    await place.post('1', { calls: { unlink } })
+    expect(place.names()).toEqual(['x'])
+    expect(place.files()).toEqual(['config.json'])
+  })
+})
+
+test('what a program writes into a file that we have just replaced counts', async () => {
+  for (const name of ['main', 'post']) {
+    place.remove()
+    place = makeProfileHome()
+    place.put(USERS)
+    if (name === 'post') await place.main('1', 'ci')
+    const held = fs.openSync(place.path, 'r+')
+    let isFirst = true
+    const rename = (from: string, to: string): void => {
+      const text = place.read()
+      fs.renameSync(from, to)
+      if (to !== place.path || !isFirst) return
+      isFirst = false
+      fs.ftruncateSync(held)
+      fs.writeSync(held, withProfile(text, 'foreign'), 0)
+    }
+    if (name === 'main') await place.main('1', 'ci', {}, { calls: { rename } })
+    else await place.post('1', { calls: { rename } })
+    fs.closeSync(held)
+    expect(place.names()).toEqual(name === 'main' ? ['me', 'foreign', 'ci'] : ['me', 'foreign'])
+  }
+})
+
+test('a program that never stops writing makes us fail in the end, with nothing lost', async () => {
+  place.put(USERS)
+  let writes = 0
+  const sync = (): Promise<void> => {
+    replaceWhole(withProfile(USERS, `foreign${writes++}`))
+    return Promise.resolve()
+  }
+  await expect(place.main('1', 'ci', { waitAtMostMs: 0 }, { calls: { sync } })).rejects.toThrow(
+    /rewritten by another program all the time/,
+  )
+  expect(place.names()).toEqual(['me', `foreign${writes - 1}`])
+  expect(place.files()).toEqual(['config.json'])
+})
+
+test('a real program that writes all the time loses nothing', async () => {
+  place.put(JSON.stringify({ current: 'me', profiles: [{ name: 'me', mode: 'AK' }] }))
+  // It adds profiles one by one and stops if one of its own is missing.
+  const script = `
+    const fs = require('node:fs')
+    const path = process.argv[1]
+    let count = 0
+    const step = () => {
+      let config
+      try { config = JSON.parse(fs.readFileSync(path, 'utf8')) } catch { return setTimeout(step, 1) }
+      const own = config.profiles.filter(({ name }) => name.startsWith('own')).length
+      if (own !== count) { console.log('lost one of ' + count); process.exit(1) }
+      if (fs.existsSync(path + '.stop')) { console.log(count); process.exit(0) }
+      config.profiles.push({ name: 'own' + count++, mode: 'AK' })
+      fs.writeFileSync(path + '.own', JSON.stringify(config))
+      fs.renameSync(path + '.own', path)
+      setTimeout(step, 10 + Math.random() * 20)
+    }
+    step()`
+  const writer = spawn(process.execPath, ['-e', script, place.path], { stdio: ['ignore', 'pipe', 'inherit'] })
+  let said = ''
+  writer.stdout.setEncoding('utf8').on('data', (text: string) => (said += text))
+  const ended = once(writer, 'exit')
+  while (!fs.existsSync(place.path) || !place.read().includes('own0')) await new Promise(setImmediate)
+  for (let turn = 0; turn < 15; turn += 1) {
+    await place.main(`run${turn}`, 'ci')
+    await place.post(`run${turn}`)
+  }
+  fs.writeFileSync(`${place.path}.stop`, '')
+  expect(await ended).toEqual([0, null])
+  expect(Number(said)).toBeGreaterThan(0)
+  expect(place.names().filter((name) => name?.startsWith('own') === true)).toHaveLength(Number(said))
+  expect(fs.readdirSync(join(dirname(place.path))).filter((name) => name.includes('.ci-'))).toEqual([])
+})

@@ -1,0 +1,31 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { systemErrorCode } from './profile-error.js'
+
+/** How long a file that another program holds open is waited for, in milliseconds. */
+const PATIENCE_MS = 5_000
+
+const REFUSALS = new Set(['EPERM', 'EACCES', 'EBUSY'])
+
+/**
+ * Does `attempt`, and on Windows does it again for some seconds while the system refuses it: a file
+ * that another program has open can be neither replaced nor removed there, and most programs have it
+ * open for a moment only. Elsewhere a refusal is final.
+ *
+ * @throws the last refusal, and whatever else `attempt` throws
+ */
+export async function waitWhileHeldOpen<T>(
+  attempt: () => T | Promise<T>,
+  platform: NodeJS.Platform = process.platform,
+  patienceMs = PATIENCE_MS,
+): Promise<T> {
+  const deadline = performance.now() + patienceMs
+  for (let waitMs = 5; ; waitMs = Math.min(waitMs * 2, 100)) {
+    try {
+      return await attempt()
+    } catch (error) {
+      const isHeld = platform === 'win32' && REFUSALS.has(systemErrorCode(error) ?? '')
+      if (!isHeld || performance.now() > deadline) throw error
+      await pause(waitMs)
+    }
+  }
+}
