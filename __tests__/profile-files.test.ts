@@ -387,7 +387,7 @@ describe('a system that refuses', () => {
       [kind]: (...args: [string, string & number, number]) => {
         guard()
         if (kind === 'open') return fs.openSync(...args)
-        return kind === 'rename' ? fs.renameSync(args[0], args[1]) : fs.unlinkSync(args[0])
+        kind === 'rename' ? fs.renameSync(args[0], args[1]) : fs.unlinkSync(args[0])
       },
     }
   }

@@ -121,7 +121,9 @@ describe.each(NODES)('on %s', (node) => {
     const job = newJob()
     for (const inputs of [world.byKey, world.byOidc]) {
       const main = await job.main({ ...inputs, 'allowed-account-ids': '42' })
-      expect(main.errors).toEqual([expect.stringMatching(new RegExp(`account ${ACCOUNT}, which is not among 42`))])
+      expect(main.errors).toEqual([
+        expect.stringMatching(new RegExp(`account ${ACCOUNT}, which is not among 42`)),
+      ])
     }
     expect(world.standIn.requests).toEqual([])
   })
