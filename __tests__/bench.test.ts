@@ -16,11 +16,11 @@ import { posixOnly } from './support/platform.js'
 import { startWorld, type World } from './support/world.js'
 
 // Limits in bytes and in files. Raising one is a decision: what it buys belongs into the commit's message.
-const MAX_DIST = 430_000
-const MAX_DIST_GZIPPED = 125_000
-const MAX_ARCHIVE = 160_000
+const MAX_DIST = 540_000
+const MAX_DIST_GZIPPED = 155_000
+const MAX_ARCHIVE = 190_000
 const MAX_MAIN_FILES = 2
-const MAX_MAIN_BYTES = 345_000
+const MAX_MAIN_BYTES = 356_000
 const MAX_POST_FILES = 1
 const MAX_POST_BYTES = 66_000
 /** Stands in the SDK's code, and in no other. */

@@ -43,7 +43,8 @@ describe('npm run demo', () => {
     ])
     expect(output.match(/^ {4}I am acs:ram::/gm)).toHaveLength(3)
     expect(output.match(/^ {4}The environment holds no key\.$/gm)).toHaveLength(3)
-  }, 20_000)
+    expect(output).toMatch(/^ {4}I made \d\d calls with [3-9]\d? sessions, and none failed\.$/m)
+  }, 60_000)
 
   test('--real says in one sentence what is missing', async () => {
     const { exitCode, output } = await demo(['--real'], {

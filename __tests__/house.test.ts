@@ -128,7 +128,7 @@ test('the sources import each other without a cycle', () => {
 })
 
 test("only the entries and the runner's room know the runner's toolkit and this process's variables", () => {
-  const outer = /^src\/(main|post)\.ts$|^src\/runner\//
+  const outer = /^src\/(main|post|keeper)\.ts$|^src\/runner\//
   const inner = SOURCES.filter(({ path }) => !outer.test(path))
   const toolkit = inner.filter(({ imports }) =>
     imports.some(({ from }) => /@actions\/(core|github)/.test(from)),

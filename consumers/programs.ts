@@ -26,6 +26,8 @@ export interface Program {
   /** Why it cannot be had on this machine. */
   readonly missing: string | undefined
   readonly ask: (place: Place) => Promise<Answer>
+  /** Lets one process, with one client, ask again and again for so many seconds; undefined if a process asks only once. */
+  readonly keepAsking?: (place: Place, seconds: number) => Promise<Answer>
   /** What a user has to add for it to use the variables. */
   readonly byVariables: string
   /** What a user has to add for it to use the profile; undefined where it reads none. */
@@ -104,20 +106,22 @@ function sdk(
   command: string,
   args: readonly string[],
 ): Program {
+  const run = async (place: Place, ...more: readonly string[]): Promise<Answer> => {
+    const own = client === 'java' ? await javaOptions(place) : []
+    const { exitCode, stdout, stderr } = await runIn(place, command, [...own, ...args, ...more])
+    // Java's logger writes to stdout, before the answer.
+    return exitCode === 0
+      ? (JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as { arn: string; version: string })
+      : { error: stderr }
+  }
   return {
     name,
     calledInWarnings: SDKS,
     missing: without(client),
     byVariables: 'yes',
     byProfile: CURRENT,
-    async ask(place) {
-      const own = client === 'java' ? await javaOptions(place) : []
-      const { exitCode, stdout, stderr } = await runIn(place, command, [...own, ...args])
-      // Java's logger writes to stdout, before the answer.
-      return exitCode === 0
-        ? (JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as { arn: string; version: string })
-        : { error: stderr }
-    },
+    ask: async (place) => run(place),
+    keepAsking: async (place, seconds) => run(place, String(seconds)),
   }
 }
 

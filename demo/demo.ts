@@ -5,6 +5,7 @@
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { ROLE_ARN } from '../src/sts/arn.js'
 import { withoutSecrets } from '../src/secrecy/redact.js'
 import { trustOfOidc } from '../stand-in/policy.js'
@@ -34,6 +35,7 @@ const REAL_VARIABLES = ['DEMO_ACCESS_KEY_ID', 'DEMO_ACCESS_KEY_SECRET', 'DEMO_RO
 /** What the runner of the real story gets of this machine's variables. */
 const PASSED_ON = ['HTTPS_PROXY', 'https_proxy', 'NO_PROXY', 'no_proxy', 'NODE_EXTRA_CA_CERTS']
 const ACTION = readAction('this action', resolve(import.meta.dirname, '..'))
+const LONG_WORK = join(import.meta.dirname, 'long-work.mjs')
 const WHO_AM_I = join(import.meta.dirname, 'who-am-i.mjs')
 const PROFILE = 'ci'
 /** A profile that somebody keeps on this machine. Its key opens nothing. */
@@ -68,7 +70,7 @@ async function story(): Promise<void> {
     title('Temporary Alibaba Cloud credentials for a workflow')
     tell(
       'A workflow needs credentials while it deploys, and at no other time. This action gets them from Alibaba Cloud STS, hands them to the steps',
-      'after it, and takes them back when the job ends. You will see it happen three times.',
+      'after it, and takes them back when the job ends. You will see it happen three times, and once more in a job that outlives its session.',
       '',
       'Nothing leaves this machine. A stand-in plays STS and GitHub; it checks signatures, tokens and policies as they do. The action is the real',
       'one, in dist/, and runs as GitHub would run it.',
@@ -76,6 +78,7 @@ async function story(): Promise<void> {
     await keyChapter(cloud, key, keyRole, {})
     await oidcChapter(cloud, standIn, oidc)
     await denialChapter(cloud, standIn, oidc)
+    await refreshChapter(cloud, standIn, key, keyRole)
     tell('', 'All of it happened as told, and no secret was shown.')
   } finally {
     await standIn.close()
@@ -242,6 +245,53 @@ async function denialChapter(cloud: Cloud, standIn: StandIn, { providerArn, role
   }
 }
 
+async function refreshChapter(
+  cloud: Cloud,
+  standIn: StandIn,
+  key: { readonly accessKeyId: string; readonly accessKeySecret: string },
+  roleArn: string,
+): Promise<void> {
+  chapter('4. A job that outlives its session')
+  tell(
+    'Sessions of STS last for 15 minutes at least. To be seen here, those of this chapter end after six seconds, and the next step works for twelve,',
+    'in one process. With refresh: true it never notices.',
+  )
+  const inputs = {
+    'access-key-id': '${{ secrets.ALIBABA_CLOUD_ACCESS_KEY_ID }}',
+    'access-key-secret': '${{ secrets.ALIBABA_CLOUD_ACCESS_KEY_SECRET }}',
+    'role-to-assume': roleArn,
+    ...common(cloud),
+    refresh: 'true',
+  }
+  standIn.setSessionLifetime(roleArn, 6)
+  const job = newJob(
+    { ALIBABA_CLOUD_ACCESS_KEY_ID: key.accessKeyId, ALIBABA_CLOUD_ACCESS_KEY_SECRET: key.accessKeySecret },
+    {},
+  )
+  try {
+    workflow(inputs, [], 'node long-work.mjs 12')
+    const main = await job.main({ inputs })
+    say("The step's log")
+    block(drawn(main.log))
+    proved('the step succeeded', main.exitCode === 0)
+    say("The next step's variables")
+    block([...job.env].map(([name, value]) => `${name}: ${job.masks.apply(value)}`).join('\n'))
+    say('It works')
+    // The SDK calls url.parse, and Node 24 would say so.
+    const work = await job.run(process.execPath, ['--no-deprecation', LONG_WORK, '12', standIn.sts.url])
+    block(`$ node long-work.mjs 12\n${work.log.trimEnd()}`)
+    proved('no call failed, though its first session ended long before', work.exitCode === 0)
+    say('The job ends')
+    const [post] = await job.posts()
+    block(drawn(post?.log ?? ''))
+    for (let moments = 0; moments < 100 && job.orphans().length > 0; moments++) await delay(50)
+    proved('the post step has ended the keeper', job.orphans().length === 0 && post?.warnings.length === 0)
+  } finally {
+    job.remove()
+    standIn.setSessionLifetime(roleArn, undefined)
+  }
+}
+
 /** Main, what later steps find, post. The caller knows what the home must look like afterwards. */
 async function successfulJob(job: RunnerJob, inputs: StepInputs, cloud: Cloud): Promise<void> {
   const main = await job.main({ inputs })
@@ -361,7 +411,7 @@ function say(text: string): void {
   tell('', `${text}:`, '')
 }
 
-function workflow(inputs: StepInputs, permissions: readonly string[]): void {
+function workflow(inputs: StepInputs, permissions: readonly string[], next = 'node who-am-i.mjs'): void {
   say('The workflow')
   const withLines = Object.entries(inputs).map(
     ([name, value]) =>
@@ -378,7 +428,7 @@ function workflow(inputs: StepInputs, permissions: readonly string[]): void {
       '        uses: OWNER/configure-alibaba-cloud-credentials@v1',
       '        with:',
       ...withLines,
-      '      - run: node who-am-i.mjs',
+      `      - run: ${next}`,
     ].join('\n'),
   )
   tell('')

@@ -1,7 +1,7 @@
 // Builds dist/ from src/. `node scripts/build.mjs [folder]` builds elsewhere, for the comparison.
 //
 // CommonJS, though the sources are ES modules: Node starts a program of either kind, but one of CommonJS some milliseconds sooner. One file for
-// each entry, and one for the SDK, which main alone loads, and late.
+// each entry, and one for the SDK, which main and the keeper load, and late.
 import { build } from 'esbuild'
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve as resolvePath } from 'node:path'
@@ -30,12 +30,12 @@ const PURE = /[\\/]node_modules[\\/](@actions[\\/][^\\/]+|tunnel|undici)[\\/]/
 
 const PACKAGE_JSON = resolvePath('package.json')
 
-const SDK_ENTRY = './sts/sdk.js'
+const SDK_ENTRY = '../sts/sdk.js'
 
 const leaveOut = {
   name: 'leave-out',
   setup({ onResolve, onLoad, resolve }) {
-    // main's dynamic import of the SDK stays one, of the file beside it.
+    // The dynamic import of the SDK stays one, of the file that main and the keeper share.
     onResolve({ filter: /sdk\.js$/ }, ({ kind }) =>
       kind === 'dynamic-import' ? { path: SDK_ENTRY, external: true } : undefined,
     )
@@ -71,7 +71,12 @@ const leaveOut = {
 
 rmSync(folder, { recursive: true, force: true })
 const { metafile } = await build({
-  entryPoints: { 'main/index': 'src/main.ts', 'post/index': 'src/post.ts', 'main/sts/sdk': 'src/sts/sdk.ts' },
+  entryPoints: {
+    'main/index': 'src/main.ts',
+    'post/index': 'src/post.ts',
+    'keeper/index': 'src/keeper.ts',
+    'sts/sdk': 'src/sts/sdk.ts',
+  },
   outdir: folder,
   bundle: true,
   minify: true,

@@ -20,6 +20,16 @@ export async function cleanUp(
     runner.info(['cleanup is false: variables and profile stay as they are.'])
     return
   }
+  const { keeper } = state
+  if (keeper !== undefined) {
+    await attempt(runner, ['The keeper could not be stopped'], async () => {
+      // Loaded now: a step that did not refresh does without.
+      const { stopKeeper } = await import('./refresh/stop-keeper.js')
+      const { notes, warnings } = await stopKeeper(keeper)
+      for (const note of notes) runner.info(note)
+      for (const warning of warnings) runner.warning(warning)
+    })
+  }
   await attempt(runner, ['The variables could not be restored'], () => {
     restoreVariables(runner, state.variables, env)
   })

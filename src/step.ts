@@ -12,12 +12,13 @@ import { defaultSessionName } from './inputs/role-session-name.js'
 import { retryPolicy } from './net/retry.js'
 import { checkProfile } from './profile/install.js'
 import { sweepExpired } from './profile/sweep.js'
+import type { LaunchedKeeper } from './refresh/launch-keeper.js'
 import type { JobEnvironment } from './runner/job-environment.js'
 import { endNotLaterThan } from './runner/process-end.js'
 import type { Runner } from './runner/runner.js'
 import { stsClient, type StsClient } from './sts/client.js'
 import { assertAllowedAccount, assumeRoles, verifyKey, type Session } from './sts/role-chain.js'
-import { say } from './text/prose.js'
+import { say, type Prose } from './text/prose.js'
 
 /** After the deadline, for a call that is being ended and for the explanation of a failure. */
 const GRACE_MS = 5_000
@@ -46,9 +47,11 @@ export async function run(runner: Runner, job: JobEnvironment): Promise<void> {
   })
   const sts = stsClient(inputs.endpoint, policy, runner.mask, job.run.runId)
   let oidcToken: string | undefined
+  let keeper: LaunchedKeeper | undefined
   try {
     const profile = await profileTarget(inputs, job)
-    const conflicts = await identityConflicts(inputs, job)
+    if (inputs.refresh) keeper = await launchedKeeper(job)
+    const conflicts = await conflictsOf(inputs, job)
 
     const first = await firstIdentity(inputs.source, {
       ...job,
@@ -61,13 +64,14 @@ export async function run(runner: Runner, job: JobEnvironment): Promise<void> {
     if (inputs.maskAccountId) runner.mask(session.accountId)
     assertAllowedAccount(session, inputs.allowedAccountIds)
 
-    await handOver(runner, job, inputs, session, profile)
+    await handOver(runner, job, inputs, session, profile, keeper)
     if (profile === undefined) await sweep(job, stsTime(session, inputs))
     for (const warning of [...inputs.warnings, ...conflicts]) runner.warning(say`${warning}`)
     const { title, lines } = successReport(inputs, session, profile, new Date())
     runner.group(title, lines)
     await debugClaims(runner, job.variables, oidcToken)
   } catch (failure) {
+    keeper?.dismiss()
     await reportFailure(runner, failure, { job, known: { inputs, sts, oidcToken } })
   }
 }
@@ -108,6 +112,21 @@ async function profileTarget(
   if (profile === undefined || typeof configFile !== 'string') return undefined
   const { target } = await checkProfile({ path: configFile })
   return { ...profile, path: configFile, target, id: randomUUID() }
+}
+
+/** @throws KeeperError */
+async function launchedKeeper({ variables }: JobEnvironment): Promise<LaunchedKeeper> {
+  // Loaded now: a step that does not refresh does without.
+  const { launchKeeper } = await import('./refresh/launch-keeper.js')
+  const { requireRunnerTemp } = await import('./refresh/runner-temp.js')
+  requireRunnerTemp(variables)
+  return launchKeeper(variables)
+}
+
+async function conflictsOf(inputs: Inputs, job: JobEnvironment): Promise<readonly Prose[]> {
+  if (!inputs.refresh) return identityConflicts(inputs, job)
+  // Loaded now: a step that does not refresh does without.
+  return (await import('./refresh/refresh-conflicts.js')).refreshConflicts(inputs, job)
 }
 
 /** What killed runs left on this home goes with the next step, even one that writes no profile. */

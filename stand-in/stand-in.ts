@@ -49,6 +49,8 @@ export interface StandIn {
   readonly advanceClock: (seconds: number) => void
   /** Puts the service's clock, by which it judges timestamps and writes the Date header, so many seconds before (or, negative, behind) the machine's. */
   readonly setClockSkew: (seconds: number) => void
+  /** Lets the sessions of a role from now on end after so many seconds, whatever DurationSeconds was asked for; undefined ends that. */
+  readonly setSessionLifetime: (roleArn: string, seconds: number | undefined) => void
   /** A session as if it had been assumed long ago by someone else: no request, no check of any trust. Throws where there is no such role. */
   readonly issueSession: (session: SessionInput) => IssuedCredentials
   /** What STS makes of a key and its token, for other services that verify signatures. */
@@ -109,6 +111,7 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
     setClockSkew(seconds) {
       skew = seconds * 1000
     },
+    setSessionLifetime: sts.setSessionLifetime,
     issueSession: sts.issueSession,
     authenticate: sts.authenticate,
     secrets: () => [

@@ -44,6 +44,7 @@ export interface Sts {
   readonly service: Service
   readonly issueSession: (session: SessionInput) => IssuedCredentials
   readonly authenticate: (accessKeyId: string, token: string | undefined) => Authentication
+  readonly setSessionLifetime: (roleArn: string, seconds: number | undefined) => void
   /** Every session that was issued. */
   readonly issued: () => Iterable<IssuedCredentials>
 }
@@ -98,6 +99,7 @@ const SOURCE_IDENTITY = /^(?!acs:|aliyun:|alibabacloud:)[\w+=,.@-]{2,64}$/
 export function createSts({ ram, issuer, trail, wireNow, issueNow }: StsParts): Sts {
   const sessions = new Map<string, Session>()
   const sessionsByToken = new Map<string, Session>()
+  const lifetimes = new Map<string, number>()
   const nonces = createNonceMemory(wireNow)
 
   function createSession(
@@ -107,7 +109,7 @@ export function createSts({ ram, issuer, trail, wireNow, issueNow }: StsParts): 
     policy?: IdentityPolicy,
     sourceIdentity?: string,
   ): Session {
-    const expiresAt = issueNow() + durationSeconds * 1000
+    const expiresAt = issueNow() + (lifetimes.get(role.arn) ?? durationSeconds) * 1000
     const session: Session = {
       accessKeyId: `STS.NT${alphanumeric(22)}`,
       accessKeySecret: alphanumeric(44),
@@ -403,6 +405,10 @@ export function createSts({ ram, issuer, trail, wireNow, issueNow }: StsParts): 
         if (error instanceof Refusal) return { code: error.code, message: error.message }
         throw error
       }
+    },
+    setSessionLifetime(roleArn, seconds) {
+      if (seconds === undefined) lifetimes.delete(roleArn)
+      else lifetimes.set(roleArn, seconds)
     },
     issued: () => sessions.values(),
     issueSession({ roleArn, roleSessionName, durationSeconds = 3600 }) {

@@ -65,10 +65,10 @@ export interface Sight {
 }
 
 /**
- * What a probe is told to print, and how to end. `interrupt` sends act a SIGINT and leaves the
- * probe waiting.
+ * What a probe is told to print, and how to end. `interrupt` sends act a SIGINT, and `kill` a
+ * SIGKILL; both leave the probe waiting.
  */
-export type Answer = { readonly exitCode?: number; readonly stdout?: string } | 'interrupt'
+export type Answer = { readonly exitCode?: number; readonly stdout?: string } | 'interrupt' | 'kill'
 
 export interface WorkflowRun {
   readonly exitCode: number | null
@@ -196,7 +196,7 @@ export async function runWorkflow(
   const before = contents(home)
 
   const sights: Sight[] = []
-  let interrupt = (): void => undefined
+  let signal: (name: NodeJS.Signals) => void = () => undefined
   const server = createServer((request, response) => {
     const parts: Buffer[] = []
     request.on('data', (part: Buffer) => parts.push(part))
@@ -205,7 +205,8 @@ export async function runWorkflow(
       const sight = JSON.parse(Buffer.concat(parts).toString()) as Sight
       sights.push(sight)
       void Promise.resolve(answer(sight)).then((given) => {
-        if (given === 'interrupt') interrupt()
+        if (given === 'interrupt') signal('SIGINT')
+        else if (given === 'kill') signal('SIGKILL')
         else response.end(JSON.stringify({ exitCode: 0, stdout: '', ...given }))
       })
     })
@@ -297,8 +298,8 @@ export async function runWorkflow(
       timeout: 50_000,
       killSignal: 'SIGKILL',
     })
-    interrupt = () => {
-      child.kill('SIGINT')
+    signal = (name) => {
+      child.kill(name)
     }
     let log = ''
     for (const stream of [child.stdout, child.stderr])

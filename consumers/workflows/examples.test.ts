@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { setTimeout as delay } from 'node:timers/promises'
 import { startOss } from '../../stand-in/oss.js'
 import {
   asForGithub,
@@ -92,7 +93,6 @@ const TERRAFORM_ARCHIVE = 'https://releases.hashicorp.com/terraform/1.11.4/terra
 /** Which examples are not run, and why. They are linted all the same. */
 const NOT_RUN: Readonly<Record<string, string>> = {
   'container-job.yml': 'act runs a job in a container by Docker only',
-  'long-job.yml': 'the input refresh',
 }
 
 const SOURCE = readFileSync(import.meta.filename, 'utf8')
@@ -680,9 +680,57 @@ describeWithAct('the examples, run by act', () => {
     expect(accounts.standIn.assumptions).toMatchObject([{ durationSeconds: 900 }])
   })
 
-  // Extend with the input: the profile is of mode CredentialsURI, and all three programs are
-  // served.
-  test.todo('long-job.yml')
+  test('long-job.yml, with sessions that end while it works', async () => {
+    const lifetime = 8
+    const role = `acs:ram::${ACCOUNT}:role/deploy`
+    accounts.standIn.setSessionLifetime(role, lifetime)
+    const run = await runWorkflow(
+      accounts,
+      { '.github/workflows/deploy.yml': example('long-job.yml'), 'terraform/main.tf': '' },
+      {
+        config: ownerConfig(accounts.key),
+        installed: ['pip', 'python'],
+        answer: async ({ program }) => {
+          if (program === 'python') await delay(1.5 * lifetime * 1000)
+          return {}
+        },
+      },
+    )
+    accounts.standIn.setSessionLifetime(role, undefined)
+    expect([run.exitCode, run.exitCode === 0 ? '' : run.log]).toEqual([0, ''])
+    const programs = run.sights.filter(({ program }) => ['python', 'aliyun', 'terraform'].includes(program))
+    expect(programs.map(({ program, args }) => [program, args[0]])).toEqual([
+      ['python', 'migrate.py'],
+      ['aliyun', 'oss'],
+      ['terraform', 'init'],
+      ['terraform', 'apply'],
+    ])
+    const [first] = programs
+    for (const sight of programs) {
+      expect(sight.identity).toBe(deployIn(ACCOUNT))
+      expect(sight.config).toBe(first?.config)
+      expect(credentialVariables(sight)).toEqual({
+        ALIBABA_CLOUD_CREDENTIALS_URI: configOf(first?.config).profiles[1]?.credentials_uri,
+        ALIBABA_CLOUD_ECS_METADATA_DISABLED: 'true',
+        ALICLOUD_SHARED_CREDENTIALS_FILE: expect.stringMatching(/\/credentials\.json$/),
+        ALICLOUD_PROFILE: 'ci',
+        ALIBABA_CLOUD_REGION_ID: 'cn-hangzhou',
+        ALIBABA_CLOUD_REGION: 'cn-hangzhou',
+        ALICLOUD_REGION: 'cn-hangzhou',
+        ALIBABACLOUD_REGION_ID: 'cn-hangzhou',
+      })
+    }
+    expect(configOf(first?.config)).toMatchObject({
+      current: 'ci',
+      profiles: [{ name: 'owner' }, { name: 'ci', mode: 'CredentialsURI' }],
+    })
+    expect(accounts.standIn.assumptions.length).toBeGreaterThan(3)
+    expect(run.log).toMatch(/It renewed the credentials \d+ times/)
+    expect(run.log).not.toContain('::warning')
+    expect(Object.values(run.ends.map(credentialVariables)[0] ?? {}).filter((value) => value !== '')).toEqual(
+      [],
+    )
+  })
 })
 
 /** A promise for each of so many callers, kept when the last has come. */

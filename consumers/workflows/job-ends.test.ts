@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { example, HAS_ACT, runWorkflow } from './act.js'
 import { ACCOUNT, PRODUCTION, STAGING, startAccounts, type Accounts } from './accounts.js'
@@ -20,6 +22,64 @@ const OWNER = `acs:ram::${ACCOUNT}:user/ci`
 const describeWithAct = HAS_ACT ? describe : describe.skip
 
 // That the home is as it was before is checked by runWorkflow, for every run.
+/** Processes of keepers that a run of act has left. */
+function keepers(): string[] {
+  return readdirSync('/proc').filter((pid) => {
+    try {
+      const parts = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+      return /\/workflow-[^/]+\/.*\/keeper\/index\.js$/.test(parts[1] ?? '')
+    } catch {
+      return false
+    }
+  })
+}
+
+async function noKeeperIsLeft(): Promise<void> {
+  for (let moments = 0; moments < 200 && keepers().length > 0; moments++) await delay(50)
+  expect(keepers()).toEqual([])
+}
+
+describeWithAct('a job with refresh', () => {
+  const text = example('oidc.yml').replace(
+    'region: cn-hangzhou',
+    '$&\n          profile: ci\n          refresh: true',
+  )
+  const files = { '.github/workflows/deploy.yml': text }
+
+  test.each([
+    ['ends well', {}, 0],
+    ['fails in a later step', { exitCode: 3 }, 1],
+    ['is cancelled', 'interrupt', 1],
+  ] as const)('%s: its keeper ends, and nothing is left', async (_, ending, exitCode) => {
+    let alive = 0
+    const run = await runWorkflow(accounts, files, {
+      config,
+      answer: ({ program }) => {
+        if (program !== 'deploy.sh') return {}
+        alive = keepers().length
+        return ending
+      },
+    })
+    expect([run.exitCode, alive]).toEqual([exitCode, 1])
+    expect(run.sight('deploy.sh').identity).toBe(deployIn(ACCOUNT))
+    expect(run.log).toContain('Stopped the keeper.')
+    expect(run.log).not.toContain('::warning')
+    for (const end of run.ends.map(credentialVariables))
+      expect(Object.values(end).filter((value) => value !== '')).toEqual([])
+    await noKeeperIsLeft()
+  })
+
+  test('loses its act: its keeper ends by itself, and nothing is left', async () => {
+    const run = await runWorkflow(accounts, files, {
+      config,
+      leavesHome: true,
+      answer: ({ program }) => (program === 'deploy.sh' ? 'kill' : {}),
+    })
+    expect(run.log).not.toContain('Stopped the keeper.')
+    await noKeeperIsLeft()
+  })
+})
+
 describeWithAct('a job that does not end well', () => {
   const files = { '.github/workflows/deploy.yml': example('one-after-the-other.yml') }
 

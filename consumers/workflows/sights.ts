@@ -73,6 +73,7 @@ export interface Config {
     readonly mode: string
     readonly access_key_id: string
     readonly region_id: string
+    readonly credentials_uri?: string
   }[]
 }
 

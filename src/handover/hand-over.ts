@@ -5,6 +5,8 @@ import { homeDisagreement } from '../profile/home.js'
 import { installProfile } from '../profile/install.js'
 import { jobNameOf } from '../profile/job-name.js'
 import { uninstallProfile } from '../profile/uninstall.js'
+import type { LaunchedKeeper } from '../refresh/launch-keeper.js'
+import type { StartedKeeper } from '../refresh/start-keeper.js'
 import type { JobEnvironment } from '../runner/job-environment.js'
 import type { Runner } from '../runner/runner.js'
 import type { Session } from '../sts/role-chain.js'
@@ -12,7 +14,7 @@ import { say, type Prose } from '../text/prose.js'
 import { outputsFor } from './outputs.js'
 import { hashOf, type ExportedVariable } from './state.js'
 import { stsTime } from './sts-time.js'
-import { holdsCredential, variablesFor } from './variables.js'
+import { holdsCredential, variablesFor, type ServedSession } from './variables.js'
 
 export interface ProfileTarget {
   readonly name: string
@@ -26,11 +28,12 @@ export interface ProfileTarget {
 }
 
 /**
- * Saves what post needs, writes the profile, then exports all variables in one write and sets all
- * outputs in one. A step that is killed at any instant, even while it waits for the profile's lock,
- * has exported all or nothing.
+ * Starts the keeper if the step refreshes, saves what post needs, writes the profile, then exports
+ * all variables in one write and sets all outputs in one. A step that is killed at any instant,
+ * even while it waits for the profile's lock, has exported all or nothing.
  *
- * @throws ProfileError, FileCommandError; nothing is exported then
+ * @param launched the keeper's process, if the step refreshes
+ * @throws KeeperError, ProfileError, FileCommandError; nothing is exported then, and no keeper runs
  */
 export async function handOver(
   runner: Runner,
@@ -38,10 +41,42 @@ export async function handOver(
   inputs: Inputs,
   session: Session,
   profile: ProfileTarget | undefined,
+  launched: LaunchedKeeper | undefined,
+): Promise<void> {
+  if (launched === undefined || profile === undefined) {
+    await passOn(runner, job, inputs, session, profile, undefined)
+    return
+  }
+  // Loaded now: a step that does not refresh does without.
+  const { startKeeper } = await import('../refresh/start-keeper.js')
+  const keeper = await startKeeper(launched, job, inputs, session, profile, runner.mask, (folder) => {
+    runner.saveState({
+      cleanup: inputs.cleanup,
+      variables: {},
+      profile: undefined,
+      keeper: { folder, stopUrl: undefined },
+    })
+  })
+  try {
+    await passOn(runner, job, inputs, session, profile, keeper)
+  } catch (failure) {
+    const { stopKeeper } = await import('../refresh/stop-keeper.js')
+    await stopKeeper(keeper)
+    throw failure
+  }
+}
+
+async function passOn(
+  runner: Runner,
+  job: JobEnvironment,
+  inputs: Inputs,
+  session: Session,
+  profile: ProfileTarget | undefined,
+  keeper: StartedKeeper | undefined,
 ): Promise<void> {
   const { cleanup } = inputs
   const variables = inputs.exportVariables
-    ? variablesFor(session, inputs.region, inputs.exportFor)
+    ? variablesFor({ ...session, served: servedBy(keeper, profile) }, inputs.region, inputs.exportFor)
     : new Map<string, string>()
   const exported = exportedVariables(variables, job.variables)
   for (const [name, { before }] of Object.entries(exported)) if (holdsCredential(name)) runner.mask(before)
@@ -52,13 +87,15 @@ export async function handOver(
       cleanup && profile !== undefined
         ? { path: profile.path, target: profile.target, name: profile.name, id: profile.id }
         : undefined,
+    keeper: keeper === undefined ? undefined : { folder: keeper.folder, stopUrl: keeper.stopUrl },
   })
+  const written = keeper === undefined ? { credentials: session.key } : { credentialsUri: keeper.readUrl }
   const write = async (target: ProfileTarget, restored: boolean): Promise<readonly Prose[]> => {
     const { warnings } = await installProfile({
       path: target.path,
       id: target.id,
       job: jobNameOf(job.variables),
-      profile: { name: target.name, credentials: session.key, regionId: inputs.region ?? '' },
+      profile: { name: target.name, regionId: inputs.region ?? '', ...written },
       setCurrent: target.setCurrent,
       cleanup: restored,
       expiration: session.expiration === undefined ? undefined : new Date(session.expiration),
@@ -78,6 +115,18 @@ export async function handOver(
     throw failure
   }
   if (profile !== undefined && !cleanup) await keep(runner, () => write(profile, false))
+}
+
+function servedBy(
+  keeper: StartedKeeper | undefined,
+  profile: ProfileTarget | undefined,
+): ServedSession | undefined {
+  if (keeper === undefined) return undefined
+  return {
+    uri: keeper.readUrl,
+    file: keeper.sharedCredentialsFile,
+    profileName: profile?.setCurrent === true ? profile.name : undefined,
+  }
 }
 
 /**

@@ -30,11 +30,13 @@ export interface HandedOn {
 type Variables = Readonly<Record<string, string | undefined>>
 
 /**
+ * For a step that does not refresh; see refresh/refresh-conflicts.ts for the other.
+ *
  * @returns what main warns of: identities that would win over this step's, or that nothing is
  * passed on
  */
 export async function identityConflicts(inputs: Inputs, job: JobEnvironment): Promise<Prose[]> {
-  const { exportVariables, profile, outputCredentials, refresh, source, roles } = inputs
+  const { exportVariables, profile, outputCredentials, source, roles } = inputs
   if (!exportVariables && profile === undefined && !outputCredentials) {
     return [
       [
@@ -43,27 +45,25 @@ export async function identityConflicts(inputs: Inputs, job: JobEnvironment): Pr
     ]
   }
   const handedOn: HandedOn = {
-    variables: exportVariables && !refresh,
+    variables: exportVariables,
     targets: inputs.exportFor,
     profile: profile?.name,
     region: inputs.region,
     key: 'key' in source && roles.length === 0 ? source.key : undefined,
   }
-  // With refresh these two are exported, and lead to this step's own profile.
-  const variables =
-    exportVariables && refresh
-      ? { ...job.variables, ALICLOUD_PROFILE: profile?.name, ALICLOUD_SHARED_CREDENTIALS_FILE: '' }
-      : job.variables
   const path = job.configFile
   if (typeof path !== 'string' || profile !== undefined)
-    return findIdentityConflicts(variables, handedOn, undefined)
+    return findIdentityConflicts(job.variables, handedOn, undefined)
   try {
     const current = await readCurrentProfile(path)
-    return findIdentityConflicts(variables, handedOn, current, filesOfPythonCli(path))
+    return findIdentityConflicts(job.variables, handedOn, current, filesOfPythonCli(path))
   } catch (failure) {
     // A step that writes no profile does not refuse a broken config.json.
     const broken = say`The aliyun CLI may fail in this job. ${textOf(failure)}`
-    return [...(exportVariables ? [broken] : []), ...findIdentityConflicts(variables, handedOn, undefined)]
+    return [
+      ...(exportVariables ? [broken] : []),
+      ...findIdentityConflicts(job.variables, handedOn, undefined),
+    ]
   }
 }
 

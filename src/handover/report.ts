@@ -13,7 +13,7 @@ export function successReport(
   now: Date,
 ): { title: Prose; lines: readonly Prose[] } {
   const through = inputs.roles.length > 1 ? say`, through ${inputs.roles.length} roles` : []
-  const targets = inputs.exportFor.length > 0 ? say`, and those of ${inputs.exportFor.join(', ')}` : []
+  const renewed = inputs.refresh ? ['; renewed until the job ends'] : []
   return {
     title: say`Alibaba Cloud identity: ${session.arn}`,
     lines: [
@@ -24,11 +24,9 @@ export function successReport(
           ]
         : say`Region:    ${inputs.region}`,
       say`Source:    ${sourceLabel(inputs.source)}${through}`,
-      say`Expires:   ${expiry(session.expiration, now)}`,
+      say`Expires:   ${expiry(session.expiration, now)}${renewed}`,
       ...(session.requestId === undefined ? [] : [say`RequestId: ${session.requestId}`]),
-      inputs.exportVariables
-        ? say`Exported:  the ALIBABA_CLOUD_*, ALIBABACLOUD_* and ALICLOUD_* variables${targets}`
-        : ['Exported:  nothing (export-environment-variables: false)'],
+      exported(inputs),
       ...(profile === undefined ? [] : [say`Profile:   ${JSON.stringify(profile.name)} in ${profile.path}`]),
       whenTheJobEnds(inputs, profile),
     ],
@@ -42,9 +40,30 @@ function expiry(expiration: string | undefined, now: Date): Prose {
   return say`${expiration} (in ${minutes} ${minutes === 1 ? ['minute'] : ['minutes']})`
 }
 
+function exported({ exportVariables, exportFor, refresh }: Inputs): Prose {
+  if (!exportVariables) return ['Exported:  nothing (export-environment-variables: false)']
+  if (refresh) {
+    return [
+      'Exported:  ALIBABA_CLOUD_CREDENTIALS_URI for SDKs, ALICLOUD_SHARED_CREDENTIALS_FILE for Terraform. No variable holds a key.',
+    ]
+  }
+  const targets = exportFor.length > 0 ? say`, and those of ${exportFor.join(', ')}` : []
+  return say`Exported:  the ALIBABA_CLOUD_*, ALIBABACLOUD_* and ALICLOUD_* variables${targets}`
+}
+
 /** What the post step will do. */
-function whenTheJobEnds({ cleanup, exportVariables }: Inputs, profile: ProfileTarget | undefined): Prose {
+function whenTheJobEnds(
+  { cleanup, exportVariables, refresh }: Inputs,
+  profile: ProfileTarget | undefined,
+): Prose {
   if (!cleanup) return ['When the job ends: everything stays (cleanup: false).']
+  if (refresh) {
+    return [
+      exportVariables
+        ? 'When the job ends: the renewals stop, and variables and profile are restored.'
+        : 'When the job ends: the renewals stop, and the profile is restored.',
+    ]
+  }
   if (exportVariables)
     return [
       profile === undefined

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { jsonObject } from '../net/json.js'
+import type { RecordedKeeper } from '../refresh/stop-keeper.js'
 
 export interface StepState {
   /** False if the user keeps everything: then post has nothing to do. */
@@ -11,6 +12,8 @@ export interface StepState {
   /** The exported variables by name. */
   readonly variables: Readonly<Record<string, ExportedVariable>>
   readonly profile: InstalledProfile | undefined
+  /** The keeper, if the step refreshes: where it can be stopped, never where it can be read. */
+  readonly keeper?: RecordedKeeper | undefined
 }
 
 export interface ExportedVariable {
@@ -44,7 +47,7 @@ export function stateText(state: StepState): string {
 export function parseState(text: string): StepState | undefined {
   const object = jsonObject(text)
   if (object?.version !== VERSION) return undefined
-  const { cleanup, variables, profile } = object
+  const { cleanup, variables, profile, keeper } = object
   if (typeof cleanup !== 'boolean' || !isObject(variables)) return undefined
   const exported: [string, ExportedVariable][] = []
   for (const [name, variable] of Object.entries(variables)) {
@@ -53,13 +56,20 @@ export function parseState(text: string): StepState | undefined {
     if (before === undefined || hash === undefined) return undefined
     exported.push([name, { before, exported: hash }])
   }
-  const known = { cleanup, variables: Object.fromEntries(exported) }
+  const known = { cleanup, variables: Object.fromEntries(exported), keeper: parseKeeper(keeper) }
+  if (keeper !== undefined && known.keeper === undefined) return undefined
   if (profile === undefined) return { ...known, profile }
   if (!isStrings(profile)) return undefined
   const { path, target, name, id } = profile
   return path === undefined || name === undefined || id === undefined
     ? undefined
     : { ...known, profile: { path, target, name, id } }
+}
+
+function parseKeeper(keeper: unknown): RecordedKeeper | undefined {
+  if (!isStrings(keeper)) return undefined
+  const { folder, stopUrl } = keeper
+  return folder === undefined ? undefined : { folder, stopUrl }
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -3,7 +3,19 @@ import type { ExportTarget } from '../inputs/table.js'
 import type { Session } from '../sts/role-chain.js'
 
 /** What the variables' values are made of. */
-export type ExportedSession = Pick<Session, 'key' | 'accountId'>
+export interface ExportedSession extends Pick<Session, 'key' | 'accountId'> {
+  /** Where the newest session is served, if the step refreshes: then no variable holds a key. */
+  readonly served?: ServedSession | undefined
+}
+
+export interface ServedSession {
+  /** The keeper's credentials URI. */
+  readonly uri: string
+  /** The keeper's file of one StsToken profile. */
+  readonly file: string
+  /** The profile's name in that file, if programs shall use it unless told otherwise. */
+  readonly profileName: string | undefined
+}
 
 interface Variable {
   readonly name: string
@@ -15,9 +27,10 @@ interface Variable {
   readonly value: (session: ExportedSession, region: string | undefined) => string | undefined
 }
 
-const accessKeyId = ({ key }: ExportedSession): string => key.accessKeyId
-const accessKeySecret = ({ key }: ExportedSession): string => key.accessKeySecret
-const securityToken = ({ key }: ExportedSession): string => key.securityToken
+type Reader = (session: ExportedSession) => string | undefined
+const accessKeyId: Reader = ({ key, served }) => (served === undefined ? key.accessKeyId : undefined)
+const accessKeySecret: Reader = ({ key, served }) => (served === undefined ? key.accessKeySecret : undefined)
+const securityToken: Reader = ({ key, served }) => (served === undefined ? key.securityToken : undefined)
 const regionId = (_session: ExportedSession, region: string | undefined): string | undefined => region
 
 /** Serverless Devs' own name; it holds one JSON value with the whole key. */
@@ -37,6 +50,17 @@ const VARIABLES: readonly Variable[] = [
   { name: 'ALICLOUD_ACCESS_KEY', secret: true, value: accessKeyId },
   { name: 'ALICLOUD_SECRET_KEY', secret: true, value: accessKeySecret },
   { name: 'ALICLOUD_SECURITY_TOKEN', secret: true, value: securityToken },
+  // With refresh, in place of all of the above: the SDKs.
+  { name: 'ALIBABA_CLOUD_CREDENTIALS_URI', secret: true, value: ({ served }) => served?.uri },
+  // They ask the metadata service of an ECS instance before the URI.
+  {
+    name: 'ALIBABA_CLOUD_ECS_METADATA_DISABLED',
+    secret: false,
+    value: ({ served }) => (served === undefined ? undefined : 'true'),
+  },
+  // Terraform, OpenTofu, Pulumi, Packer.
+  { name: 'ALICLOUD_SHARED_CREDENTIALS_FILE', secret: false, value: ({ served }) => served?.file },
+  { name: 'ALICLOUD_PROFILE', secret: false, value: ({ served }) => served?.profileName },
   { name: 'ALIBABA_CLOUD_REGION_ID', secret: false, value: regionId },
   { name: 'ALIBABA_CLOUD_REGION', secret: false, value: regionId },
   { name: 'ALICLOUD_REGION', secret: false, value: regionId },

@@ -1,4 +1,5 @@
-// Asks STS who it is, with what the default credential chain finds, and prints the answer as JSON.
+// Asks STS who it is, with what the default credential chain finds, and prints the answer as JSON. Its argument says for how many seconds the
+// same client goes on asking.
 package main
 
 import (
@@ -6,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"strconv"
+	"time"
 
 	openapi "github.com/alibabacloud-go/darabonba-openapi/v2/client"
 	openapiutil "github.com/alibabacloud-go/darabonba-openapi/v2/utils"
@@ -17,7 +20,11 @@ import (
 const library = "github.com/aliyun/credentials-go"
 
 func main() {
-	arn, err := whoAmI(os.Getenv("STS_ENDPOINT"))
+	seconds := 0
+	if len(os.Args) > 1 {
+		seconds, _ = strconv.Atoi(os.Args[1])
+	}
+	arn, err := whoAmI(os.Getenv("STS_ENDPOINT"), time.Duration(seconds)*time.Second)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -25,7 +32,7 @@ func main() {
 	_ = json.NewEncoder(os.Stdout).Encode(map[string]string{"arn": arn, "version": version()})
 }
 
-func whoAmI(endpoint string) (string, error) {
+func whoAmI(endpoint string, goOn time.Duration) (string, error) {
 	credential, err := credentials.NewCredential(nil)
 	if err != nil {
 		return "", err
@@ -34,6 +41,17 @@ func whoAmI(endpoint string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	end := time.Now().Add(goOn)
+	for {
+		arn, err := ask(client)
+		if err != nil || !time.Now().Before(end) {
+			return arn, err
+		}
+		time.Sleep(500 * time.Millisecond)
+	}
+}
+
+func ask(client *openapi.Client) (string, error) {
 	answer, err := client.CallApi(&openapiutil.Params{
 		Action:      tea.String("GetCallerIdentity"),
 		Version:     tea.String("2015-04-01"),

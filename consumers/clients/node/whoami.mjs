@@ -1,5 +1,7 @@
-// Asks STS who it is, with what the default credential chain finds, and prints the answer as JSON. argv: the package of the STS SDK.
+// Asks STS who it is, with what the default credential chain finds, and prints the answer as JSON.
+// argv: the package of the STS SDK, and for how many seconds the same client goes on asking.
 import { createRequire } from 'node:module'
+import { setTimeout as delay } from 'node:timers/promises'
 
 const require = createRequire(import.meta.url)
 const { default: Credential } = require('@alicloud/credentials')
@@ -12,7 +14,13 @@ try {
     endpoint: process.env.STS_ENDPOINT,
     protocol: 'https',
   })
-  const { body } = await new Client(config).getCallerIdentity()
+  const client = new Client(config)
+  const end = Date.now() + Number(process.argv[3] ?? 0) * 1000
+  let { body } = await client.getCallerIdentity()
+  while (Date.now() < end) {
+    await delay(500)
+    ;({ body } = await client.getCallerIdentity())
+  }
   console.log(
     JSON.stringify({ arn: body.arn, version: require('@alicloud/credentials/package.json').version }),
   )

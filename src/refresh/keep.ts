@@ -1,0 +1,206 @@
+/** The keeper's life: it serves the newest session, renews it, and ends when the job does. */
+import { existsSync, rmSync } from 'node:fs'
+import { setTimeout as sleepFor } from 'node:timers/promises'
+import { postponeExpiration } from '../profile/postpone-expiration.js'
+import { uninstallProfile } from '../profile/uninstall.js'
+import { withoutSecrets } from '../secrecy/redact.js'
+import { plain, say } from '../text/prose.js'
+import type { KeeperReport } from './keeper-report.js'
+import { explainFailure, mintSession } from './mint.js'
+import type { Order } from './order.js'
+import { createRenewal, type FreshSession } from './renewal.js'
+import { serve } from './server.js'
+import { writeSharedCredentialsFile } from './shared-credentials-file.js'
+import { isAlive } from './worker-process.js'
+
+/**
+ * How often the keeper looks whether the job is still there, and at the wall clock: a suspended
+ * machine stops all timers.
+ */
+const LOOK_MS = 3_000
+/**
+ * After the last session is over there is nothing to serve; this long somebody may still repair a
+ * policy.
+ */
+const AFTER_LAST_SESSION_MS = 3_600_000
+/** GitHub ends every job after five days. */
+const LONGEST_JOB_MS = 5 * 24 * 3_600_000
+/** For writes under way when post stops the keeper. */
+const LAST_WRITES_MS = 3_000
+/**
+ * For restoring the profile when nobody else will. A file system that does not answer is not waited
+ * for.
+ */
+const LAST_WORK_MS = 5_000
+
+export interface JobSigns {
+  readonly folderIsThere: boolean
+  /** True if the worker cannot be seen. */
+  readonly workerIsAlive: boolean
+  readonly sinceStartMs: number
+  /** Negative while the newest session lasts. */
+  readonly sinceLastSessionMs: number
+}
+
+/** Whether nobody is left to use or to stop the keeper. */
+export function isJobOver(signs: JobSigns): boolean {
+  return (
+    !signs.folderIsThere ||
+    !signs.workerIsAlive ||
+    signs.sinceLastSessionMs > AFTER_LAST_SESSION_MS ||
+    signs.sinceStartMs > LONGEST_JOB_MS
+  )
+}
+
+interface Trouble {
+  file?: string
+  record?: string
+  unexpected?: string
+}
+
+/**
+ * Serves and renews until the job is over; then the process ends.
+ *
+ * @param onListening told the port, once the session can be had
+ */
+export async function keep(order: Order, onListening: (port: number) => void): Promise<void> {
+  const { folder, profile, worker, minting, first } = order
+  const startedAt = Date.now()
+  const trouble: Trouble = {}
+  // Of the session last requested: what a message about its failure must not show.
+  const secrets = new Set<string>()
+  const words = (failure: unknown): string =>
+    withoutSecrets(failure instanceof Error ? plain(say`${failure.message}`) : 'unknown', secrets)
+
+  let unwritten: FreshSession | undefined = first
+  const writeFile = (): void => {
+    if (unwritten === undefined) return
+    const { key } = unwritten
+    try {
+      writeSharedCredentialsFile(folder, { profileName: profile.name, regionId: profile.regionId, key })
+      unwritten = undefined
+      delete trouble.file
+    } catch (failure) {
+      // The next look tries again. The session itself is served all the same.
+      trouble.file = words(failure)
+    }
+  }
+
+  let recording: Promise<void> = Promise.resolve()
+  const record = (expiration: Date): void => {
+    recording = recording.then(async () => {
+      try {
+        await postponeExpiration(profile.path, profile.id, expiration)
+        delete trouble.record
+      } catch (failure) {
+        trouble.record = words(failure)
+      }
+    })
+  }
+
+  const renewal = createRenewal({
+    first,
+    mint: async () => {
+      secrets.clear()
+      for (const secret of knownSecrets(order)) secrets.add(secret)
+      return mintSession(minting, (secret) => secrets.add(secret))
+    },
+    explain: (failure) => explainFailure(failure, secrets),
+    onRenewed: (session) => {
+      unwritten = session
+      writeFile()
+      record(session.expiration)
+    },
+    now: Date.now,
+    random: Math.random,
+  })
+
+  const server = await serve({
+    readPath: order.readPath,
+    stopPath: order.stopPath,
+    current: renewal.current,
+    stop: async (): Promise<KeeperReport> => {
+      clearTimeout(nextLook)
+      await Promise.race([recording, sleepFor(LAST_WRITES_MS)])
+      return { renewals: renewal.renewals(), failure: renewal.failure(), troubles: troublesOf(trouble) }
+    },
+    onStopped: () => {
+      removeFolder(folder)
+      endProcess()
+    },
+  })
+
+  /** When nobody will stop the keeper any more: what main has left goes with it. */
+  const end = async (): Promise<void> => {
+    clearTimeout(nextLook)
+    server.close()
+    const restored = uninstallProfile({ ...profile, now: undefined })
+    await Promise.race([restored, sleepFor(LAST_WORK_MS)])
+    removeFolder(folder)
+    endProcess()
+  }
+
+  let nextLook: NodeJS.Timeout | undefined
+  const look = (): void => {
+    const isOver = isJobOver({
+      folderIsThere: existsSync(folder),
+      workerIsAlive: worker === undefined || isAlive(worker),
+      sinceStartMs: Date.now() - startedAt,
+      sinceLastSessionMs: Date.now() - renewal.expiresAt(),
+    })
+    if (isOver) {
+      void end()
+      return
+    }
+    writeFile()
+    renewal.renewIfDue()
+    nextLook = setTimeout(look, Math.min(LOOK_MS, Math.max(1, renewal.dueIn())))
+  }
+
+  process.once('SIGTERM', () => void end())
+  // Nobody reads this process's streams: what it did not expect is told by post, and the sessions
+  // are served on.
+  process.on('uncaughtException', (failure) => (trouble.unexpected = words(failure)))
+  writeFile()
+  onListening(server.port)
+  look()
+}
+
+function troublesOf({ file, record, unexpected }: Trouble): string[] {
+  return [
+    ...(file === undefined
+      ? []
+      : [
+          `The file that Terraform reads still holds an older session, because it could not be replaced: ${file}`,
+        ]),
+    ...(record === undefined ? [] : [`The record beside config.json could not be updated: ${record}`]),
+    ...(unexpected === undefined ? [] : [`It met an unexpected error: ${unexpected}`]),
+  ]
+}
+
+function knownSecrets({ minting, first, readPath, stopPath, proxyVariables }: Order): string[] {
+  const { source, issuer } = minting
+  const key = source.kind === 'access-key' || source.kind === 'environment' ? source.key : undefined
+  const all = [
+    ...Object.values<string | undefined>({ ...key }),
+    ...Object.values<string>({ ...first.key }),
+    issuer.requestToken,
+    readPath,
+    stopPath,
+    ...Object.values(proxyVariables),
+  ]
+  return all.filter((secret) => secret !== undefined)
+}
+
+/** `process.exit` would wait for a name look-up or a file system that does not answer. */
+function endProcess(): void {
+  process.kill(process.pid, 'SIGKILL')
+}
+
+function removeFolder(folder: string): void {
+  try {
+    rmSync(folder, { recursive: true, force: true })
+  } catch {
+    // The runner empties its folder of temporary files in any case.
+  }
+}

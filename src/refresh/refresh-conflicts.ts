@@ -1,0 +1,188 @@
+/**
+ * What makes a program use another identity than the one that this step keeps fresh, or keeps it
+ * from asking for it. Beside keys in variables these are other things than without `refresh`:
+ * programs come to a credentials URI last of all. What each program reads, and in which order, was
+ * read in its source (aliyun CLI 3.4, Terraform provider 1.289, the SDKs of 2026).
+ */
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import type { Inputs } from '../inputs/inputs.js'
+import { readCurrentProfile, type CurrentProfile } from '../profile/config-file.js'
+import type { JobEnvironment } from '../runner/job-environment.js'
+import { say, type Prose } from '../text/prose.js'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** What the step serves, and what it finds on the machine. */
+export interface RefreshSurroundings {
+  readonly variables: Environment
+  readonly profileName: string
+  readonly setCurrent: boolean
+  /** False if the profile alone is served. */
+  readonly exports: boolean
+  /** The CLI's current profile, if this step does not change it. */
+  readonly current: CurrentProfile | undefined
+  /** The SDKs' own credentials file, if there is one. */
+  readonly sdkFile: string | undefined
+}
+
+const KEY_VARIABLES = [
+  'ALIBABA_CLOUD_ACCESS_KEY_ID',
+  'ALIBABACLOUD_ACCESS_KEY_ID',
+  'ALICLOUD_ACCESS_KEY',
+  'ALICLOUD_ACCESS_KEY_ID',
+]
+const OIDC_VARIABLES = [
+  'ALIBABA_CLOUD_ROLE_ARN',
+  'ALIBABA_CLOUD_OIDC_PROVIDER_ARN',
+  'ALIBABA_CLOUD_OIDC_TOKEN_FILE',
+]
+/** In the CLI's order. */
+const PROFILE_VARIABLES = ['ALIBABACLOUD_PROFILE', 'ALIBABA_CLOUD_PROFILE', 'ALICLOUD_PROFILE']
+const TOOL_VARIABLES = [
+  {
+    names: ['OSS_ACCESS_KEY_ID', 'OSS_ACCESS_KEY_SECRET', 'OSS_SESSION_TOKEN'],
+    program: 'ossutil and the OSS SDKs',
+  },
+  { names: ['SECURITY_TOKEN'], program: 'Packer' },
+  { names: ['default_serverless_devs_key'], program: 'Serverless Devs' },
+]
+
+/** What main warns of. */
+export async function refreshConflicts(inputs: Inputs, job: JobEnvironment): Promise<Prose[]> {
+  const { profile, exportVariables } = inputs
+  const { configFile } = job
+  if (profile === undefined || typeof configFile !== 'string') return []
+  const { ALIBABA_CLOUD_CREDENTIALS_FILE: named = '' } = job.variables
+  // Python and Java have the second name.
+  const sdkFiles = named
+    ? [named]
+    : ['credentials', 'credentials.ini'].map((name) =>
+        join(dirname(dirname(configFile)), '.alibabacloud', name),
+      )
+  return findRefreshConflicts({
+    variables: job.variables,
+    profileName: profile.name,
+    setCurrent: profile.setCurrent,
+    exports: exportVariables,
+    current: profile.setCurrent ? undefined : await readCurrentProfile(configFile),
+    sdkFile: sdkFiles.find((file) => existsSync(file)),
+  })
+}
+
+/**
+ * Each names the program and the fix; empty on a machine where every program gets this step's
+ * identity.
+ */
+export function findRefreshConflicts(surroundings: RefreshSurroundings): Prose[] {
+  const cli = cliConflicts(surroundings)
+  if (!surroundings.exports) return cli
+  return [
+    ...keyConflicts(surroundings),
+    ...cli,
+    ...sdkConflicts(surroundings),
+    ...terraformConflicts(surroundings),
+    ...toolConflicts(surroundings),
+  ]
+}
+
+function keyConflicts({ variables }: RefreshSurroundings): Prose[] {
+  const keys = held(variables, KEY_VARIABLES)
+  return keys.length === 0
+    ? []
+    : [
+        say`${keys.join(', ')}: SDKs and Terraform prefer a key in a variable to the credentials that this step keeps fresh. Remove what sets it from this job, or run this step before it without exports.`,
+      ]
+}
+
+function cliConflicts({ variables, profileName, setCurrent, exports }: RefreshSurroundings): Prose[] {
+  const ours = exports && setCurrent ? ['ALICLOUD_PROFILE'] : []
+  const [naming] = held(variables, PROFILE_VARIABLES).filter((name) => !ours.includes(name))
+  const disabled = variables.ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS ?? ''
+  const [ignoring] = ['ALIBABA_CLOUD_IGNORE_PROFILE', 'ALIBABACLOUD_IGNORE_PROFILE'].filter(
+    (name) => variables[name] === 'TRUE',
+  )
+  return [
+    ...(/^(1|true)$/i.test(disabled)
+      ? [
+          say`ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS=${disabled}: the aliyun CLI from 3.4.3 then refuses the profile that this step writes. Remove the variable from this job.`,
+        ]
+      : []),
+    ...(ignoring === undefined
+      ? []
+      : [
+          say`${ignoring}=TRUE: the aliyun CLI ignores the profile that this step writes. Remove the variable from this job.`,
+        ]),
+    ...(naming === undefined || ignoring !== undefined || variables[naming] === profileName
+      ? []
+      : [
+          say`${naming} names the profile ${JSON.stringify(variables[naming])}, and the aliyun CLI prefers that to this step's identity. Remove the variable from this job, or give this step's profile that name (input profile).`,
+        ]),
+  ]
+}
+
+function sdkConflicts({ variables, profileName, current, sdkFile }: RefreshSurroundings): Prose[] {
+  const oidc = held(variables, OIDC_VARIABLES)
+  const named = variables.ALIBABA_CLOUD_PROFILE ?? ''
+  const [proxy] = held(variables, ['HTTP_PROXY', 'http_proxy'])
+  return [
+    ...(oidc.length < OIDC_VARIABLES.length
+      ? []
+      : [
+          say`${oidc.join(', ')}: SDKs assume that role by themselves and never ask for the credentials of this step. Remove them from this job.`,
+        ]),
+    ...(named === '' || named === profileName
+      ? []
+      : [
+          say`ALIBABA_CLOUD_PROFILE names the profile ${JSON.stringify(named)}: SDKs prefer it to the credentials of this step. Remove the variable from this job.`,
+        ]),
+    ...(named === '' && current?.authenticates === true && current.name !== profileName
+      ? [
+          say`The aliyun CLI's current profile ${JSON.stringify(current.name)} stays the current one (set-current-profile is false): SDKs prefer it to the credentials of this step. Set ALIBABA_CLOUD_CLI_PROFILE_DISABLED=true for them.`,
+        ]
+      : []),
+    ...held(variables, ['ALIBABA_CLOUD_CONFIG_FILE']).map(
+      (name) =>
+        say`${name} names a file whose current profile the SDK for Go prefers to the credentials of this step. Remove the variable from this job.`,
+    ),
+    ...(sdkFile === undefined
+      ? []
+      : [
+          say`${sdkFile} exists: SDKs prefer it to the credentials of this step. Remove the file, or give the SDK a credentials-URI client.`,
+        ]),
+    ...(proxy === undefined
+      ? []
+      : [
+          say`${proxy} is set: the SDK for Python asks that proxy for the credentials of this step, whatever NO_PROXY says, and gets none. Unset the variable for Python; HTTPS_PROXY does no harm.`,
+        ]),
+  ]
+}
+
+function terraformConflicts({ variables }: RefreshSurroundings): Prose[] {
+  const token = held(variables, KEY_VARIABLES).length > 0 ? [] : held(variables, ['ALICLOUD_SECURITY_TOKEN'])
+  return [
+    ...held(variables, ['ALIBABA_CLOUD_ROLE_ARN', 'ALICLOUD_ASSUME_ROLE_ARN']).map(
+      (name) =>
+        say`${name} names a role: Terraform assumes it once more, on top of this step's identity. Remove the variable from this job.`,
+    ),
+    ...token.map(
+      (name) =>
+        say`${name} holds an earlier token: Terraform sends it with the key of this step. Remove the variable from this job.`,
+    ),
+  ]
+}
+
+function toolConflicts({ variables }: RefreshSurroundings): Prose[] {
+  return TOOL_VARIABLES.flatMap(({ names, program }) => {
+    const found = held(variables, names)
+    return found.length === 0
+      ? []
+      : [
+          say`${found.join(', ')}: ${[program]} will use what an earlier identity left there; refresh does not serve them. Remove it from this job.`,
+        ]
+  })
+}
+
+function held(variables: Environment, names: readonly string[]): string[] {
+  return names.filter((name) => (variables[name] ?? '') !== '')
+}
