@@ -387,7 +387,9 @@ describe('a system that refuses', () => {
       [kind]: (...args: [string, string & number, number]) => {
         guard()
         if (kind === 'open') return fs.openSync(...args)
-        kind === 'rename' ? fs.renameSync(args[0], args[1]) : fs.unlinkSync(args[0])
+        if (kind === 'rename') fs.renameSync(args[0], args[1])
+        else fs.unlinkSync(args[0])
+        return undefined
       },
     }
   }
