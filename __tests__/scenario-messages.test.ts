@@ -176,7 +176,7 @@ describe('no OIDC token', () => {
       body: '{"message":"The audience is not allowed by the enterprise policy."}',
     })
     const main = await job.main(world.byOidc)
-    expect(main.errors[0]).toContain('It said: The audience is not allowed by the enterprise policy.')
+    expect(main.errors[0]).toContain('(status 403): The audience is not allowed by the enterprise policy.')
   })
 })
 

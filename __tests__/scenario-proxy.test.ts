@@ -147,7 +147,7 @@ describe.each(NODES)('on %s', (node) => {
     test.each([
       ['403 Forbidden by policy', 1, /forbids.*403 Forbidden by policy/s],
       ['407 Proxy Authentication Required', 1, /requires a user and a password/],
-      ['302 Found', 1, /opens no tunnel.*redirect \(302 Found\)/s],
+      ['302 Found', 1, /answered with a redirect.*redirect \(302 Found\)/s],
       ['405 Method Not Allowed', 1, /opens no tunnel/],
       ['500 Internal Server Error', 2, /cannot reach/],
       ['502 Bad Gateway', 2, /cannot reach/],
@@ -279,7 +279,7 @@ describe.each(NODES)('on %s', (node) => {
     test("a certificate that is not trusted is told as the proxy's, and not argued with", async () => {
       await secureProxy()
       const main = await run('byKey', {}, { HTTPS_PROXY: `https://${proxy.host}` })
-      expect(failed(main)).toMatch(/the certificate of the proxy/)
+      expect(failed(main)).toMatch(/no trusted TLS connection to the proxy/)
       expect(main.log).not.toContain('trying again')
       expect(proxy.requests).toEqual([])
     })
@@ -287,7 +287,7 @@ describe.each(NODES)('on %s', (node) => {
     test('so is a proxy that speaks plain HTTP after all', async () => {
       proxy = await startScriptedProxy(answers('HTTP/1.1 400 Bad Request', '', ''))
       const main = await run('byKey', {}, { HTTPS_PROXY: `https://${proxy.host}` })
-      expect(failed(main)).toMatch(/the certificate of the proxy[^]*write `http:\/\/`/)
+      expect(failed(main)).toMatch(/no trusted TLS connection to the proxy[^]*begins with `http:\/\/`/)
       expect(main.log).not.toContain('trying again')
     })
   })
@@ -328,7 +328,7 @@ describe.each(NODES)('on %s', (node) => {
     proxy = await startScriptedProxy(tunnels(portOf))
     const main = await run('byOidc', {}, { RUNNER_DEBUG: '1', NO_PROXY: '' })
     const debug = [...main.stdout.matchAll(/^::debug::(.*)$/gm)].map(([, line]) => line)
-    expect(debug).toEqual([
+    expect(debug.slice(0, 3)).toEqual([
       expect.stringMatching(
         `^OIDC token request: GET ${ISSUER_HOST} via proxy ${proxy.host}: status 200 after \\d+ ms$`,
       ),

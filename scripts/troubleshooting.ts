@@ -3,6 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { markdownProse } from '../src/text/document.js'
+import { anchorOfCode } from '../src/diagnosis/sts-answer.js'
 import { STS_ANSWERS, type StsAnswer } from '../src/diagnosis/sts-codes.js'
 
 export const PAGE = resolve(import.meta.dirname, '../docs/troubleshooting.md')
@@ -26,10 +27,6 @@ export function anchorsOf(answer: StsAnswer): string[] {
     codes.map(anchorOfCode),
   )
   return [...new Set(answer.codes.map(anchorOfCode))].filter((anchor) => !earlier.includes(anchor))
-}
-
-function anchorOfCode(code: string): string {
-  return code.replace(/\.\*$/, '').toLowerCase().replaceAll('.', '-')
 }
 
 /** How a message, which cannot link, names a section of another page. */

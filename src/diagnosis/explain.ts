@@ -119,32 +119,33 @@ function composed(
   run: RunContext,
   secrets: readonly (string | undefined)[],
 ): Explanation {
-  const { redact: clean } = createRedactor(secrets)
-  const { said, todo, means, details = [], attachments = [], anchor } = diagnosis
-  const above: Block[] =
-    attachments.length === 0
-      ? []
-      : [
-          paragraph([
-            'The details to compare or to paste are printed above this error, and in the job summary.',
-          ]),
-        ]
-  const under = (title: string, blocks: readonly Block[]): Block[] =>
-    blocks.length === 0 ? [] : [heading(title), ...blocks]
-  const end = [...fields(details), helpPage(run, anchor)]
-  const start = said === undefined ? [] : [paragraph(said)]
-  const [message, all, exhibits] = [
-    [...start, ...under('What to do', [...todo, ...above]), ...under('What it means', means), ...end],
-    [...start, ...under('What to do', todo), ...under('What it means', means), ...attachments, ...end],
-    attachments,
-  ].map((blocks) => mapBlocks(blocks, clean)) as [Block[], Block[], Block[]]
-  const head = mapText(first, clean)
+  const { redact } = createRedactor(secrets)
+  const clean = (blocks: readonly Block[]): Block[] => mapBlocks(blocks, redact)
+  const { said, todo, means, details = [], anchor } = diagnosis
+  const attachments = clean(diagnosis.attachments ?? [])
+  const start = said === undefined ? [] : clean([paragraph(said)])
+  const whatToDo = clean(todo)
+  const meaning = under('What it means', clean(means))
+  const end = [...clean(fields(details)), helpPage(run, anchor)]
+  const above = attachments.length === 0 ? [] : [paragraph(ABOVE)]
+  const head = mapText(first, redact)
   return {
-    title: mapText(titleOf(diagnosis), clean),
-    message: joined([head, logText(message)], '\n\n'),
-    attachments: logLines(exhibits),
-    summary: markdown(head, all),
+    title: mapText(titleOf(diagnosis), redact),
+    message: joined(
+      [head, logText([...start, ...under('What to do', [...whatToDo, ...above]), ...meaning, ...end])],
+      '\n\n',
+    ),
+    attachments: logLines(attachments),
+    summary: markdown(head, [...start, ...under('What to do', whatToDo), ...meaning, ...attachments, ...end]),
   }
+}
+
+const ABOVE: Prose = [
+  'The details to compare or to paste are printed above this error, and in the job summary.',
+]
+
+function under(title: string, blocks: readonly Block[]): Block[] {
+  return blocks.length === 0 ? [] : [heading(title), ...blocks]
 }
 
 function titleOf({ code, fault }: Diagnosis): Prose {

@@ -78,7 +78,7 @@ async function explanationOf(
 
 /** All faults, if the error itself has no room for them. */
 function faultsLeftOut({ faults, text }: InputError): Block[] {
-  return plain(joined(faults, '')).length < plain(text).length ? [] : list(faults)
+  return plain(joined(faults, '')).length <= plain(text).length ? [] : list(faults)
 }
 
 /**

@@ -34,5 +34,10 @@ export function anchorOf(code: string, answer: StsAnswer): string {
   const known = answer.codes.includes(code)
     ? code
     : (answer.codes.find((each) => isOfFamily(code, each)) ?? answer.codes[0] ?? '')
-  return known.replace(/\.\*$/, '').toLowerCase().replaceAll('.', '-')
+  return anchorOfCode(known)
+}
+
+/** The code in lower case, with hyphens for dots and without the `.*` of a family. */
+export function anchorOfCode(code: string): string {
+  return code.replace(/\.\*$/, '').toLowerCase().replaceAll('.', '-')
 }
