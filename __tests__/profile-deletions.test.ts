@@ -171,6 +171,20 @@ describe("a profile that has become somebody's", () => {
     expect(place.files()).toEqual(['config.json'])
   })
 
+  test('by the same run, once it has succeeded, without a moment without it', async () => {
+    place.put(USERS)
+    await place.main('1', 'ci')
+    const written = place.read()
+    const rename = (): void => {
+      throw new Error('config.json or the record was written')
+    }
+    await place.main('1', 'ci', { cleanup: false }, { calls: { rename } })
+    expect([place.read(), place.files()]).toEqual([written, ['config.json']])
+    await place.main('2', 'me')
+    await place.post('2')
+    expect(place.read()).toBe(written)
+  })
+
   test('while another run is on top of the list of those that set current', async () => {
     place.put(USERS)
     await place.main('1', 'ci')

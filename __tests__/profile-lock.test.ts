@@ -149,12 +149,17 @@ describe('the lock', () => {
     // The faster one removes the stale lock and makes its own right before the slower one removes it.
     const unlink = fs.unlinkSync
     let isFirst = true
+    let beat = 0
+    let life: NodeJS.Timeout | undefined
     jest.spyOn(fs, 'unlinkSync').mockImplementation((file) => {
       if (isFirst) {
         isFirst = false
         fs.rmSync(lock(), { recursive: true })
         fs.mkdirSync(lock())
         fs.writeFileSync(join(lock(), 'fresh'), '')
+        life = setInterval(() => {
+          fs.utimesSync(join(lock(), 'fresh'), (beat += 1), beat)
+        }, 5)
       }
       unlink(file)
     })
@@ -164,6 +169,7 @@ describe('the lock', () => {
         staleAfterMs: STALE_AFTER_MS,
       }),
     )
+    clearInterval(life)
     expect(fs.readdirSync(lock())).toEqual(['fresh'])
   })
 

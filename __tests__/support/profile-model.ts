@@ -3,7 +3,7 @@ import { appendEntry, removeEntry, replaceEntry, setCurrent } from '../../src/pr
 import { encodeString, otherMembers, parseConfig, type ConfigText } from '../../src/profile/config-text.js'
 import { installInto, type ProfileInstallation } from '../../src/profile/install.js'
 import type { Store } from '../../src/profile/store.js'
-import { markEnded, parseUndoLog, type UndoEntry } from '../../src/profile/undo-log.js'
+import { withRunsEnded, parseUndoLog, type UndoEntry } from '../../src/profile/undo-log.js'
 import { uninstallFrom } from '../../src/profile/uninstall.js'
 import { bytes, configFile, profileName, profileOf, type ConfigFile } from './profile-arbitraries.js'
 
@@ -135,9 +135,9 @@ class Disk {
       },
       markEnded: (runs) => {
         const { record } = this
-        if (record === undefined || markEnded(record, runs) === record) return
+        if (record === undefined || withRunsEnded(record, runs) === record) return
         write(() => {
-          this.record = markEnded(record, runs)
+          this.record = withRunsEnded(record, runs)
         })
       },
       setRecordAside: () => Promise.reject(new Error('the record was damaged')),

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
 import { dirname } from 'node:path'
 import { say, type Prose } from '../text/prose.js'
@@ -67,9 +66,9 @@ export async function checkProfile({
     makeFolder(home.path)
     const { target, exists } = locate(home.path)
     checkOwners(home.path, target, home.owners)
-    await explained(dirname(target), () => {
-      assertWritable(target)
-    })
+    await explained(dirname(target), () =>
+      fs.promises.access(dirname(target), fs.constants.W_OK | fs.constants.X_OK),
+    )
     // Windows does not let a read-only file be replaced.
     if (exists && process.platform === 'win32')
       await explained(target, () => fs.promises.access(target, fs.constants.W_OK))
@@ -128,7 +127,8 @@ export async function installInto(
   }
   const onDisk: HomeState = { config, log }
   const isOwn = (entry: UndoEntry): boolean => entry.run === id
-  // An attempt of this run that came no further than the record has replaced nothing.
+  // An attempt of this run that came no further than the record has replaced nothing. And what a run
+  // wrote that now makes it permanent is not to be restored.
   const found: HomeState = written.config
     ? onDisk
     : { config, log: { ...log, entries: log.entries.filter((entry) => !isOwn(entry)) } }
@@ -154,11 +154,4 @@ function parseServed(text: string, path: string): ConfigText {
   const config = parseConfig(text, path)
   if (config.refusal !== undefined) throw refusalError(text, path, config.refusal)
   return config
-}
-
-/** Asks by trying: rights, quotas and read-only disks have too many forms. */
-function assertWritable(target: string): void {
-  const probe = `${target}.ci-${randomBytes(8).toString('hex')}.tmp`
-  fs.closeSync(fs.openSync(probe, 'wx', 0o600))
-  fs.unlinkSync(probe)
 }

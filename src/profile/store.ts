@@ -11,7 +11,7 @@ import { asHomeOwner, type OwnedHome } from './home-owner.js'
 import { LockLostError, withLock, type HeldLock, type LockOptions } from './lock.js'
 import { checkOwners, isTrusted, locate, makeFolder } from './place.js'
 import { explainSystemError, ProfileError, systemErrorCode } from './profile-error.js'
-import { isMarkedEnded, markEnded } from './undo-log.js'
+import { isMarkedEnded, withRunsEnded } from './undo-log.js'
 
 export type StoredFile = 'config' | 'record'
 
@@ -162,7 +162,7 @@ export async function markEndedWithoutLock(target: string, run: string, home: Ow
   for (let attempt = 1; attempt <= 5; attempt += 1) {
     const found = await readRecordFile(target, home)
     if (found === undefined || found.text === '') return false
-    const text = markEnded(found.text, [run])
+    const text = withRunsEnded(found.text, [run])
     if (text === found.text) return isMarkedEnded(text, run)
     writeInPlace(recordPathOf(target), found, text, home)
     await pause(5)
@@ -304,7 +304,7 @@ function openStore(
     markEnded: (runs) => {
       const before = known.get('record')
       if (before === undefined) return
-      const text = markEnded(before.text, runs)
+      const text = withRunsEnded(before.text, runs)
       if (text === before.text) return
       assertHeld()
       writeInPlace(paths.record, before, text, home)

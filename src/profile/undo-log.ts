@@ -120,7 +120,7 @@ export function parseUndoLog(text: string): UndoLog | 'damaged' | 'newer' {
  * The log's text with `runs` marked as ended. Of the same length, so that it can be written in place:
  * that needs no space on the disk and no right to write the folder.
  */
-export function markEnded(text: string, runs: readonly string[]): string {
+export function withRunsEnded(text: string, runs: readonly string[]): string {
   return runs.reduce(
     (marked, run) => marked.replace(`${flagOf(run)}false`, () => `${flagOf(run)}true `),
     text,
