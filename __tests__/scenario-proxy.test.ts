@@ -212,7 +212,7 @@ describe.each(NODES)('on %s', (node) => {
       async (_, script) => {
         proxy = await startScriptedProxy(script)
         const main = await run('byKey', { 'timeout-seconds': '2' })
-        expect(failed(main)).toMatch(/no answer within 2\.0 s|no answer within 1\.\d s/)
+        expect(failed(main)).toMatch(/no answer within \d\.\d s/)
       },
     )
   })
