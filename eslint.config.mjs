@@ -1,7 +1,8 @@
 import eslint from '@eslint/js'
 import tseslint from 'typescript-eslint'
 
-// What may import the runner's toolkit: the outer modules only, so that everything inside can be read and tested without a runner.
+// What may import the runner's toolkit: the outer modules only, so that everything inside can be
+// read and tested without a runner.
 const OUTER_MODULES = ['src/main.ts', 'src/post.ts', 'src/runner/**']
 
 export default tseslint.config(

@@ -1,4 +1,7 @@
-/** What the step costs, as far as it does not depend on the machine: a guard, and the benchmark's own parts. */
+/**
+ * What the step costs, as far as it does not depend on the machine: a guard, and the benchmark's
+ * own parts.
+ */
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -15,7 +18,8 @@ import { NODES, startJob } from './support/job.js'
 import { posixOnly } from './support/platform.js'
 import { startWorld, type World } from './support/world.js'
 
-// Limits in bytes and in files. Raising one is a decision: what it buys belongs into the commit's message.
+// Limits in bytes and in files. Raising one is a decision: what it buys belongs into the commit's
+// message.
 const MAX_DIST = 540_000
 const MAX_DIST_GZIPPED = 155_000
 const MAX_ARCHIVE = 190_000

@@ -22,7 +22,9 @@ const GIVEN = [
 const FAULT = 'fault of credential-source'
 const CHAINING_FAULT = 'fault of role-chaining'
 
-/** Columns: the combinations of GIVEN in order. Each row is credential-source, then role-chaining. */
+/**
+ * Columns: the combinations of GIVEN in order. Each row is credential-source, then role-chaining.
+ */
 const PINNED: [CredentialSource | undefined, boolean, string[]][] = [
   [undefined, false, [FAULT, 'oidc', 'oidc', 'oidc', 'access-key', FAULT, FAULT, FAULT]],
   [

@@ -29,7 +29,10 @@ async function demo(
   })
 }
 
-/** Whatever is long and random: secrets, tokens, their base64. Names, ARNs and request IDs have a stop before the 25th character. */
+/**
+ * Whatever is long and random: secrets, tokens, their base64. Names, ARNs and request IDs have a
+ * stop before the 25th character.
+ */
 const SECRET = /STS\.[A-Za-z0-9]{10,}|LTAI5t[A-Za-z0-9]{10,}|eyJ[\w-]+\.|[A-Za-z0-9+]{25,}/
 
 describe('npm run demo', () => {

@@ -100,7 +100,8 @@ describe("the CLI's current profile", () => {
   })
 })
 
-// What each program did with such a variable was measured with the program itself: see consumers/rivals.test.ts.
+// What each program did with such a variable was measured with the program itself: see
+// consumers/rivals.test.ts.
 describe.each([
   ['ALIBABACLOUD_PROFILE', 'the aliyun CLI prefers', 'the aliyun CLI prefers'],
   ['ALIBABA_CLOUD_PROFILE', 'the aliyun CLI prefers', 'the aliyun CLI, the SDKs and Terraform prefer'],

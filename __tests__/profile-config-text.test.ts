@@ -86,7 +86,8 @@ describe('what the aliyun CLI makes of a file', () => {
       'a',
       ['a'],
     ],
-    // Types of fields that this action does not read are the CLI's business: a newer one has other fields.
+    // Types of fields that this action does not read are the CLI's business: a newer one has other
+    // fields.
     [entry('"retry_count": "3", "read_timeout": [], "sts_endpoint": {"a": 1}, "mode": ["AK"]'), 'a', ['a']],
     ['{"meta_path": false, "profiles": [{"name": "default"}]}', 'default', ['default']],
     [entry(`"newer": ${'['.repeat(9_997)}${']'.repeat(9_997)}`), 'a', ['a']],

@@ -1,4 +1,7 @@
-/** What a job itself does to its profile with the CLI: deletes it, writes it anew, makes another current. */
+/**
+ * What a job itself does to its profile with the CLI: deletes it, writes it anew, makes another
+ * current.
+ */
 import fs from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { parseConfig, refusalOf } from '../src/profile/config-text.js'

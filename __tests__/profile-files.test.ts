@@ -371,7 +371,9 @@ onPosix("a folder that the user's own group can write is ordinary, and another g
 })
 
 describe('a system that refuses', () => {
-  /** The real calls, of which the one number `fails` of a kind gives `code`, or every later one too. */
+  /**
+   * The real calls, of which the one number `fails` of a kind gives `code`, or every later one too.
+   */
   function failing(
     kind: keyof SystemCalls,
     fails: number,

@@ -146,7 +146,8 @@ describe('the lock', () => {
   test('a slow breaker of a stale lock cannot remove the fresh one', async () => {
     fs.mkdirSync(dirname(place.path))
     leaveLock(new Date(0))
-    // The faster one removes the stale lock and makes its own right before the slower one removes it.
+    // The faster one removes the stale lock and makes its own right before the slower one removes
+    // it.
     const unlink = fs.unlinkSync
     let isFirst = true
     let beat = 0

@@ -2,7 +2,8 @@ import { describe, test } from '@jest/globals'
 import fc from 'fast-check'
 import { life, live, undisturbedLife, type Step } from './support/profile-model.js'
 
-// Both run with a seed of their own each time, which a failure prints; `npm run soak:home` runs more of them.
+// Both run with a seed of their own each time, which a failure prints; `npm run soak:home` runs
+// more of them.
 const RUNS = Number(process.env.PROFILE_LIVES ?? 600)
 
 const main = (name: string, setCurrent: boolean, dieAt?: number, cleanup = true): Step => ({

@@ -75,7 +75,10 @@ async function postAll(): Promise<void> {
   }
 }
 
-/** Most kills leave no lock; nobody waits in a test for those that do. What happens then is told by the lock's own tests. */
+/**
+ * Most kills leave no lock; nobody waits in a test for those that do. What happens then is told by
+ * the lock's own tests.
+ */
 function removeLock(): void {
   fs.rmSync(`${path}.ci-lock`, { recursive: true, force: true })
 }

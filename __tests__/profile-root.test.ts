@@ -1,4 +1,6 @@
-/** Root in the home of a user who swaps in links, as in a container whose home is the host user's. */
+/**
+ * Root in the home of a user who swaps in links, as in a container whose home is the host user's.
+ */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'

@@ -51,7 +51,8 @@ function requestsFor(code: string): number {
   return code === 'AuthenticationFail.OIDCToken.Expired' ? 2 : 1
 }
 
-// What a message says does not depend on the runtime; the project's workflow runs this on both all the same.
+// What a message says does not depend on the runtime; the project's workflow runs this on both all
+// the same.
 describe.each(NODES.slice(0, 1))('on %s', (node) => {
   const newJob = (options: Partial<JobOptions> = {}): Job =>
     (job = startJob({ standIn: world.standIn, node, ...options }))

@@ -1,4 +1,7 @@
-/** A step that is killed at any instant has exported all or nothing, and post restores what it had done. */
+/**
+ * A step that is killed at any instant has exported all or nothing, and post restores what it had
+ * done.
+ */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -24,7 +27,10 @@ function newJob(): Job {
 /** Main makes far fewer. */
 const MOST_CALLS = 100
 
-/** Kills main before each of its calls in turn, each time on a fresh home, until it is not killed any more. */
+/**
+ * Kills main before each of its calls in turn, each time on a fresh home, until it is not killed
+ * any more.
+ */
 async function killedEverywhere(
   inputs: StepInputs,
   check: (job: Job, main: Awaited<ReturnType<Job['main']>>) => Promise<void>,

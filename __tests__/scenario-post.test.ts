@@ -11,7 +11,10 @@ const world = useWorld()
 const startJob = useJobs(world)
 let job: Job
 
-/** A developer's own file: another indentation, unknown keys, a number that no JavaScript number holds. */
+/**
+ * A developer's own file: another indentation, unknown keys, a number that no JavaScript number
+ * holds.
+ */
 const USERS_FILE = `{
   "current": "mine",
   "profiles": [
@@ -212,7 +215,8 @@ describe.each(NODES)('on %s', (node) => {
     writeFileSync(job.configFile, others)
     const [post] = await job.posts()
     expect(post?.exitCode).toBe(0)
-    // The entry has other keys now, as `aliyun configure set --profile ci` would give it, and that makes it the current one too.
+    // The entry has other keys now, as `aliyun configure set --profile ci` would give it, and that
+    // makes it the current one too.
     expect(readFileSync(job.configFile, 'utf8')).toBe(others)
     expect(folder()).toEqual(['config.json'])
   })

@@ -5,8 +5,8 @@ import { useJobs, useWorld } from './support/set-up.js'
 import { ACCOUNT } from './support/world.js'
 
 /**
- * Every scenario is searched for every secret (support/leaks.ts). Here are the circumstances in which Node, the SDK and others print most, and
- * the secrets that are easily shown in part.
+ * Every scenario is searched for every secret (support/leaks.ts). Here are the circumstances in
+ * which Node, the SDK and others print most, and the secrets that are easily shown in part.
  */
 const TALKATIVE = {
   DEBUG: '*',

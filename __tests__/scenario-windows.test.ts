@@ -1,6 +1,7 @@
 /**
- * What only Windows does, on Windows or under Wine (`npm run test:wine`): homes without HOME, files that
- * another program has open, and jobs that share a home although nobody can replace a file while it is read.
+ * What only Windows does, on Windows or under Wine (`npm run test:wine`): homes without HOME, files
+ * that another program has open, and jobs that share a home although nobody can replace a file
+ * while it is read.
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'

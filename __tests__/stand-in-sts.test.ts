@@ -53,7 +53,8 @@ interface OidcInput {
 let standIn: StandIn
 
 beforeEach(async () => {
-  // The clock stands still, so that sessions and tokens end when the test says so; clients sign by their own.
+  // The clock stands still, so that sessions and tokens end when the test says so; clients sign by
+  // their own.
   const start = Date.now()
   standIn = await startStandIn({
     clock: () => start,

@@ -70,7 +70,8 @@ test('nothing that would change who a consumer is, and no empty value', () => {
         const variables = variablesFor(SESSION, region, targets)
         expect([...variables.values()]).not.toContain('')
         for (const name of variables.keys()) {
-          // A role to assume again, a profile, a file, a source of credentials, Serverless Devs' three that drop the token.
+          // A role to assume again, a profile, a file, a source of credentials, Serverless Devs'
+          // three that drop the token.
           expect(name).not.toMatch(/ROLE|PROFILE|OIDC|FILE|_URI|^Account|^AccessKey/)
         }
       },

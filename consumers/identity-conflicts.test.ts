@@ -1,6 +1,7 @@
 /**
- * One job, one identity: jobs that already hold what would make a program use another one. For each, whom every program ends as, and that main
- * warns exactly where that is not this step's session.
+ * One job, one identity: jobs that already hold what would make a program use another one. For
+ * each, whom every program ends as, and that main warns exactly where that is not this step's
+ * session.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -18,7 +19,10 @@ const OTHER_ROLE = `acs:ram::${ACCOUNT}:role/other`
 /** A key that an earlier identity left; STS knows it. */
 const STALE = { id: 'LTAI5tStaleKey0000000001', secret: 'staleSecret00000000000000001' }
 
-/** Who a program ended as: this step's session, the earlier key's user, the role that it assumed by itself, or nobody. */
+/**
+ * Who a program ended as: this step's session, the earlier key's user, the role that it assumed by
+ * itself, or nobody.
+ */
 type End = 'ours' | 'stale' | 'other role' | 'nobody'
 
 interface Case {
@@ -31,7 +35,10 @@ interface Case {
   readonly ends?: Partial<Record<ProgramName, End>>
   /** Beside those that find the variables or the profile in any case. */
   readonly also?: readonly ProgramName[]
-  /** What the one warning must name, where no program that runs here shows it: a version that is older or newer. */
+  /**
+   * What the one warning must name, where no program that runs here shows it: a version that is
+   * older or newer.
+   */
   readonly bySource?: RegExp
 }
 

@@ -1,4 +1,7 @@
-/** Installs the client libraries, at the versions that the manifests in clients/ pin, into a cache beside the sources. */
+/**
+ * Installs the client libraries, at the versions that the manifests in clients/ pin, into a cache
+ * beside the sources.
+ */
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -47,7 +50,10 @@ export function missingTool(client: ClientName): string | undefined {
   return RECIPES[client].tools.find((tool) => onPath(tool) === undefined)
 }
 
-/** Does nothing where the same sources have been installed already. Rejects with what the failing command printed. */
+/**
+ * Does nothing where the same sources have been installed already. Rejects with what the failing
+ * command printed.
+ */
 export async function install(client: ClientName): Promise<void> {
   const source = join(CLIENTS, client)
   const target = join(CACHE, client)

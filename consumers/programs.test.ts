@@ -1,4 +1,7 @@
-/** Each program makes a call with what the step left: by the variables alone, by the profile alone, and with a session that has expired. */
+/**
+ * Each program makes a call with what the step left: by the variables alone, by the profile alone,
+ * and with a session that has expired.
+ */
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
@@ -45,7 +48,8 @@ async function handOn(inputs: StepInputs): Promise<{ readonly arn: string; reado
   const main = await job.main({ ...world.byKey, ...inputs })
   expect([main.exitCode, main.errors, main.warnings]).toEqual([0, [], []])
   world.standIn.forget()
-  // AssumeRole's own answer names the session by its role, every other service by its being assumed.
+  // AssumeRole's own answer names the session by its role, every other service by its being
+  // assumed.
   const arn = (main.outputs.get('arn') ?? '').replace(':role/', ':assumed-role/')
   return { arn, place: { standIn: world.standIn, home: job.home, env: Object.fromEntries(job.env) } }
 }
@@ -129,7 +133,8 @@ for (const [key, program] of Object.entries(PROGRAMS) as [ProgramName, Program][
       expect(JSON.parse(get.stdout)).toMatchObject({ name: 'ci', mode: 'StsToken', region_id: 'cn-hangzhou' })
     })
 
-    // The CLI reads the file into its own structures and writes all of it anew: other bytes, the same meaning.
+    // The CLI reads the file into its own structures and writes all of it anew: other bytes, the
+    // same meaning.
     describe('rewrites the file between main and post', () => {
       const configure = async (...args: readonly string[]): Promise<void> => {
         const place = { standIn: world.standIn, home: job.home, env: {} }

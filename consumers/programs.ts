@@ -1,4 +1,7 @@
-/** The programs that use what the step leaves behind, each with a way to learn whom it takes itself for. */
+/**
+ * The programs that use what the step leaves behind, each with a way to learn whom it takes itself
+ * for.
+ */
 import { execFile, spawn } from 'node:child_process'
 import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -15,7 +18,10 @@ export interface Place {
   readonly env: Readonly<Record<string, string>>
 }
 
-/** Whom the services took the program for, by a signature that they verified; or what the program said. */
+/**
+ * Whom the services took the program for, by a signature that they verified; or what the program
+ * said.
+ */
 export type Answer = { readonly arn: string; readonly version: string } | { readonly error: string }
 
 export interface Program {
@@ -26,7 +32,10 @@ export interface Program {
   /** Why it cannot be had on this machine. */
   readonly missing: string | undefined
   readonly ask: (place: Place) => Promise<Answer>
-  /** Lets one process, with one client, ask again and again for so many seconds; undefined if a process asks only once. */
+  /**
+   * Lets one process, with one client, ask again and again for so many seconds; undefined if a
+   * process asks only once.
+   */
   readonly keepAsking?: (place: Place, seconds: number) => Promise<Answer>
   /** What a user has to add for it to use the variables. */
   readonly byVariables: string
@@ -247,7 +256,9 @@ interface Ended {
   readonly stderr: string
 }
 
-/** Runs a program as a later step would; it finds the stand-in by STS_ENDPOINT and trusts its CA. */
+/**
+ * Runs a program as a later step would; it finds the stand-in by STS_ENDPOINT and trusts its CA.
+ */
 export async function runIn(
   place: Place,
   command: string,

@@ -1,4 +1,7 @@
-/** What the programs did, from the tests that ran them to the table that docs/programs.md must agree with. */
+/**
+ * What the programs did, from the tests that ran them to the table that docs/programs.md must agree
+ * with.
+ */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CACHE } from './install.js'
@@ -52,9 +55,10 @@ export function tableOf(results: ReadonlyMap<ProgramName, Result>): string {
 }
 
 /**
- * What in a page disagrees with what was run; empty where it agrees. Each row that was run must be there; a further row must belong to a program
- * that this machine does not have, or say that nothing ran it. The version of a program that is not installed here, but found on
- * PATH, may be another.
+ * What in a page disagrees with what was run; empty where it agrees. Each row that was run must be
+ * there; a further row must belong to a program that this machine does not have, or say that
+ * nothing ran it. The version of a program that is not installed here, but found on PATH, may be
+ * another.
  */
 export function disagreements(page: string, results: ReadonlyMap<ProgramName, Result>): string[] {
   const lines = page.split('\n')

@@ -1,6 +1,7 @@
 /**
- * Installs the client libraries, runs the tests with them in a network of their own, where no program can reach anything but the stand-ins, then
- * the workflows' tests, and prints what each program did. Arguments go to jest; with any, docs/programs.md is not held to the results.
+ * Installs the client libraries, runs the tests with them in a network of their own, where no
+ * program can reach anything but the stand-ins, then the workflows' tests, and prints what each
+ * program did. Arguments go to jest; with any, docs/programs.md is not held to the results.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

@@ -1,5 +1,6 @@
-// A program as a workflow may run it after the step. It knows this action as little as the action knows it: it takes the key from the
-// variables that every Alibaba Cloud SDK reads, and asks STS whose it is. `node who-am-i.mjs [URL of STS]`
+// A program as a workflow may run it after the step. It knows this action as little as the action
+// knows it: it takes the key from the variables that every Alibaba Cloud SDK reads, and asks STS
+// whose it is. `node who-am-i.mjs [URL of STS]`
 import openApi from '@alicloud/openapi-core'
 import sts from '@alicloud/sts20150401'
 

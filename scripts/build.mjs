@@ -1,16 +1,18 @@
 // Builds dist/ from src/. `node scripts/build.mjs [folder]` builds elsewhere, for the comparison.
 //
-// CommonJS, though the sources are ES modules: Node starts a program of either kind, but one of CommonJS some milliseconds sooner. One file for
-// each entry, and one for the SDK, which main and the keeper load, and late.
+// CommonJS, though the sources are ES modules: Node starts a program of either kind, but one of
+// CommonJS some milliseconds sooner. One file for each entry, and one for the SDK, which main and
+// the keeper load, and late.
 import { build } from 'esbuild'
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve as resolvePath } from 'node:path'
 
 const folder = process.argv[2] ?? 'dist'
 
-// What the SDK's packages load at import and this action never reaches: it hands the SDK no credentials object and does the sending itself
-// (src/sts/sdk.ts). In the bundle they are empty. Whoever reaches for one after all gets a TypeError, which the scenario tests, run on dist,
-// would show.
+// What the SDK's packages load at import and this action never reaches: it hands the SDK no
+// credentials object and does the sending itself (src/sts/sdk.ts). In the bundle they are empty.
+// Whoever reaches for one after all gets a TypeError, which the scenario tests, run on dist, would
+// show.
 const NEVER_REACHED = [
   '@alicloud/credentials',
   'http-proxy-agent',
@@ -24,8 +26,8 @@ const NEVER_REACHED = [
 ]
 const SDK = /[\\/]node_modules[\\/](@alicloud|@darabonba)[\\/]/
 
-// Modules without side effects at import whose makers do not say so: what is not used of them (the toolkit's HTTP client, with the whole of
-// undici behind it) stays out.
+// Modules without side effects at import whose makers do not say so: what is not used of them (the
+// toolkit's HTTP client, with the whole of undici behind it) stays out.
 const PURE = /[\\/]node_modules[\\/](@actions[\\/][^\\/]+|tunnel|undici)[\\/]/
 
 const PACKAGE_JSON = resolvePath('package.json')
@@ -63,7 +65,8 @@ const leaveOut = {
         resolveDir: from.resolveDir,
         pluginData: leaveOut,
       })
-      // Nothing is returned for the others: an answer would lose what esbuild itself knows of a file, such as its package's module type.
+      // Nothing is returned for the others: an answer would lose what esbuild itself knows of a
+      // file, such as its package's module type.
       return PURE.test(found.path) ? { ...found, sideEffects: false } : undefined
     })
   },
@@ -84,7 +87,8 @@ const { metafile } = await build({
   platform: 'node',
   target: 'node20',
   mainFields: ['module', 'main'],
-  // import() becomes require: Node would parse a CommonJS file that is imported once more, for the names that it exports.
+  // import() becomes require: Node would parse a CommonJS file that is imported once more, for the
+  // names that it exports.
   supported: { 'dynamic-import': false },
   legalComments: 'none',
   metafile: true,

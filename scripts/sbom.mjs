@@ -1,6 +1,6 @@
-// Prints the bill of materials of dist/, as SPDX: the packages that its notices name, as the lock file
-// has them. npm's own --omit=dev does not fit: it leaves out packages of dist/ that some dependency
-// also has among its devDependencies.
+// Prints the bill of materials of dist/, as SPDX: the packages that its notices name, as the lock
+// file has them. npm's own --omit=dev does not fit: it leaves out packages of dist/ that some
+// dependency also has among its devDependencies.
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 

@@ -1,4 +1,7 @@
-/** What goes wrong with one request. Where nothing else is said, the service does not even look at the request. */
+/**
+ * What goes wrong with one request. Where nothing else is said, the service does not even look at
+ * the request.
+ */
 export type Fault =
   /** A refusal in STS's own error body; `fields` are added to it, `headers` to the response. */
   | {
@@ -17,11 +20,14 @@ export type Fault =
       readonly body?: string
     }
   /**
-   * The true answer with some of its fields changed, whatever their type: `{ 'Credentials.Expiration': 7 }`.
-   * Undefined takes a field away.
+   * The true answer with some of its fields changed, whatever their type: `{
+   * 'Credentials.Expiration': 7 }`. Undefined takes a field away.
    */
   | { readonly kind: 'fields'; readonly fields: Readonly<Record<string, unknown>> }
-  /** A TCP reset, once the request has been read: before anything is answered, or after half of the true answer's body. */
+  /**
+   * A TCP reset, once the request has been read: before anything is answered, or after half of the
+   * true answer's body.
+   */
   | { readonly kind: 'reset'; readonly when: 'before-response' | 'mid-response' }
   /** No answer, ever. The connection stays open. */
   | { readonly kind: 'hang' }
@@ -33,7 +39,10 @@ export type Fault =
 export interface FaultOptions {
   /** How many requests meet the fault. Default 1. */
   readonly times?: number
-  /** Only requests for this action meet it (`AssumeRole`; for the issuer `IdToken`, `Discovery`, `Jwks`). Default: any request. */
+  /**
+   * Only requests for this action meet it (`AssumeRole`; for the issuer `IdToken`, `Discovery`,
+   * `Jwks`). Default: any request.
+   */
   readonly action?: string
 }
 

@@ -67,7 +67,8 @@ const DEFAULT_CLAIMS = {
 }
 
 /**
- * GitHub's OIDC issuer: signs RS256 tokens of five minutes for whoever shows the request token, and publishes its keys.
+ * GitHub's OIDC issuer: signs RS256 tokens of five minutes for whoever shows the request token, and
+ * publishes its keys.
  * @param now the time by which tokens are dated, in milliseconds since the epoch
  */
 export async function createIssuer(iss: string, now: () => number): Promise<Issuer> {

@@ -90,7 +90,8 @@ export async function listen(service: Service, options: ListenOptions): Promise<
 
   const onRequest = (message: IncomingMessage, response: ServerResponse): void => {
     respond(message, response).catch((error: unknown) => {
-      // A client that goes away is no matter of the server's; what else happens is a fault of the stand-in and must be seen.
+      // A client that goes away is no matter of the server's; what else happens is a fault of the
+      // stand-in and must be seen.
       if (message.socket.destroyed || response.headersSent) message.socket.destroy()
       else
         response

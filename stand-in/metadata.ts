@@ -13,7 +13,10 @@ export interface MetadataOptions {
   readonly roleArn: string | undefined
   /** Whether the service gives out tokens. Default true. */
   readonly hardened?: boolean
-  /** Whether the service answers without a token too. Default true, as on an instance where nobody has chosen. */
+  /**
+   * Whether the service answers without a token too. Default true, as on an instance where nobody
+   * has chosen.
+   */
   readonly allowV1?: boolean
   /** Default 127.0.0.1 and a free port; clients expect 100.100.100.200 and 80. */
   readonly host?: string
@@ -33,7 +36,10 @@ const MAX_TTL_SECONDS = 21_600
 const SESSION_SECONDS = 21_600
 const INSTANCE_ID = 'i-bp1a2b3c4d5e6f7g8h9j'
 
-/** Starts a stand-in for the metadata service of an ECS instance. Actions, for faults: `Token`, `RoleName`, `Credentials`. */
+/**
+ * Starts a stand-in for the metadata service of an ECS instance. Actions, for faults: `Token`,
+ * `RoleName`, `Credentials`.
+ */
 export async function startMetadata(options: MetadataOptions): Promise<Metadata> {
   const {
     standIn,

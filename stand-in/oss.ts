@@ -22,8 +22,9 @@ interface Signature {
 }
 
 /**
- * Starts a stand-in for OSS that knows the keys and sessions of `standIn`: objects in buckets that exist once named, by path-style requests
- * (GET, PUT, HEAD, DELETE, and the list of a bucket). Signatures of version 1 and 4 in the Authorization header are verified.
+ * Starts a stand-in for OSS that knows the keys and sessions of `standIn`: objects in buckets that
+ * exist once named, by path-style requests (GET, PUT, HEAD, DELETE, and the list of a bucket).
+ * Signatures of version 1 and 4 in the Authorization header are verified.
  */
 export async function startOss(standIn: Pick<StandIn, 'authenticate'>): Promise<Oss> {
   const objects = new Map<string, string>()
@@ -146,7 +147,10 @@ function hmac(key: string | Buffer, text: string): Buffer {
   return createHmac('sha256', key).update(text).digest()
 }
 
-/** Of a query, signature version 1 signs only what names a part or an aspect of the object; these are what the clients here send. */
+/**
+ * Of a query, signature version 1 signs only what names a part or an aspect of the object; these
+ * are what the clients here send.
+ */
 const SUBRESOURCES: ReadonlySet<string> = new Set(['acl', 'objectMeta', 'versionId'])
 
 function stringToSignV1({ method, headers, path, query }: WireRequest): string {

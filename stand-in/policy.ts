@@ -60,7 +60,10 @@ export function trustOfRam(principals: readonly string[], condition?: object): o
   }
 }
 
-/** A trust policy for an OIDC provider, e.g. with `{ StringEquals: { 'oidc:aud': 'sts.aliyuncs.com' } }`. */
+/**
+ * A trust policy for an OIDC provider, e.g. with
+ * `{ StringEquals: { 'oidc:aud': 'sts.aliyuncs.com' } }`.
+ */
 export function trustOfOidc(providerArn: string, condition: object): object {
   return {
     Version: '1',
@@ -87,7 +90,8 @@ const NEGATIVE_OPERATORS: Readonly<Record<string, (pattern: string, value: strin
   StringNotLike: globMatches,
 }
 
-// RAM's other operators pass the grammar, but their keys (source address, time, MFA) have no place here.
+// RAM's other operators pass the grammar, but their keys (source address, time, MFA) have no place
+// here.
 const UNMODELLED_OPERATORS =
   /^(?:Bool|(?:Not)?IpAddress|Numeric(?:Not)?Equals|Numeric(?:Less|Greater)Than(?:Equals)?|Date(?:Not)?Equals|Date(?:Less|Greater)Than(?:Equals)?)$/
 
@@ -146,7 +150,10 @@ export function parseTrustPolicy(source: PolicySource): TrustPolicy {
   })
 }
 
-/** What a set of policies says of one action on one resource: a Deny beats every Allow, silence is a denial. */
+/**
+ * What a set of policies says of one action on one resource: a Deny beats every Allow, silence is a
+ * denial.
+ */
 export function evaluateIdentity(
   policies: readonly IdentityPolicy[],
   action: string,
@@ -216,7 +223,8 @@ function conditionsHold(statement: Statement, context: Context): boolean {
     const negative = NEGATIVE_OPERATORS[operator]
     if (negative !== undefined)
       return !given.some((value) => values.some((pattern) => negative(pattern, value)))
-    // Of a condition that cannot be judged here the stricter reading holds: it does not open, and it does not lift a denial.
+    // Of a condition that cannot be judged here the stricter reading holds: it does not open, and
+    // it does not lift a denial.
     return statement.effect === 'Deny'
   })
 }

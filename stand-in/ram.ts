@@ -88,7 +88,10 @@ export interface RamState {
   readonly rootKeys?: readonly RootKeyInput[]
 }
 
-/** RAM as an administrator sees it. Every method throws on a name that is taken or unknown and on a document that RAM would refuse. */
+/**
+ * RAM as an administrator sees it. Every method throws on a name that is taken or unknown and on a
+ * document that RAM would refuse.
+ */
 export interface Ram {
   readonly addUser: (user: UserInput) => {
     readonly arn: string

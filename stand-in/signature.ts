@@ -32,7 +32,10 @@ export interface Acs3Authorization {
   readonly signature: string
 }
 
-/** Reads `ACS3-HMAC-SHA256 Credential=...,SignedHeaders=a;b,Signature=...`; undefined for anything else. */
+/**
+ * Reads `ACS3-HMAC-SHA256 Credential=...,SignedHeaders=a;b,Signature=...`; undefined for anything
+ * else.
+ */
 export function parseAcs3Authorization(header: string): Acs3Authorization | undefined {
   const match =
     /^ACS3-HMAC-SHA256 Credential=([^,\s]+),\s*SignedHeaders=([^,\s]+),\s*Signature=([0-9a-f]{64})$/.exec(
@@ -81,7 +84,10 @@ export function headersToSign(headers: Readonly<Record<string, string>>): string
     .sort()
 }
 
-/** The string to sign of signature version 1.0 (HMAC-SHA1), over all query and form parameters but `Signature`. */
+/**
+ * The string to sign of signature version 1.0 (HMAC-SHA1), over all query and form parameters but
+ * `Signature`.
+ */
 export function v1StringToSign(method: string, parameters: Pairs): string {
   return `${method}&%2F&${percentEncode(canonicalParameters(parameters.filter(([name]) => name !== 'Signature')))}`
 }

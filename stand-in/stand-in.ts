@@ -43,19 +43,32 @@ export interface StandIn {
   /** The test CA's certificate, PEM, for NODE_EXTRA_CA_CERTS; undefined without TLS. */
   readonly caFile: string | undefined
   /**
-   * Lets everything that was issued (sessions, OIDC tokens) grow older by so many seconds. Request timestamps and the Date header keep to the
-   * machine's clock, as though the client had aged along.
+   * Lets everything that was issued (sessions, OIDC tokens) grow older by so many seconds. Request
+   * timestamps and the Date header keep to the machine's clock, as though the client had aged
+   * along.
    */
   readonly advanceClock: (seconds: number) => void
-  /** Puts the service's clock, by which it judges timestamps and writes the Date header, so many seconds before (or, negative, behind) the machine's. */
+  /**
+   * Puts the service's clock, by which it judges timestamps and writes the Date header, so many
+   * seconds before (or, negative, behind) the machine's.
+   */
   readonly setClockSkew: (seconds: number) => void
-  /** Lets the sessions of a role from now on end after so many seconds, whatever DurationSeconds was asked for; undefined ends that. */
+  /**
+   * Lets the sessions of a role from now on end after so many seconds, whatever DurationSeconds was
+   * asked for; undefined ends that.
+   */
   readonly setSessionLifetime: (roleArn: string, seconds: number | undefined) => void
-  /** A session as if it had been assumed long ago by someone else: no request, no check of any trust. Throws where there is no such role. */
+  /**
+   * A session as if it had been assumed long ago by someone else: no request, no check of any
+   * trust. Throws where there is no such role.
+   */
   readonly issueSession: (session: SessionInput) => IssuedCredentials
   /** What STS makes of a key and its token, for other services that verify signatures. */
   readonly authenticate: (accessKeyId: string, token: string | undefined) => Authentication
-  /** Everything secret there is: keys' IDs and secrets, sessions, OIDC tokens, the issuer's request token. Nobody may print one of these. */
+  /**
+   * Everything secret there is: keys' IDs and secrets, sessions, OIDC tokens, the issuer's request
+   * token. Nobody may print one of these.
+   */
   readonly secrets: () => readonly string[]
   /** Ends every connection and removes the CA's file. */
   readonly close: () => Promise<void>
@@ -68,11 +81,16 @@ export interface IssuerEnd extends End {
   readonly requestToken: string
   /** Claims of every token from now on, over GitHub's usual ones. To be changed in place. */
   readonly claims: Claims
-  /** Makes a token without a request, of these claims over all others; a claim given as undefined is left out. */
+  /**
+   * Makes a token without a request, of these claims over all others; a claim given as undefined is
+   * left out.
+   */
   readonly mint: (claims?: Claims, options?: MintOptions) => Promise<string>
 }
 
-/** Starts a stand-in for Alibaba Cloud STS, with the RAM behind it, and for GitHub's OIDC issuer. */
+/**
+ * Starts a stand-in for Alibaba Cloud STS, with the RAM behind it, and for GitHub's OIDC issuer.
+ */
 export async function startStandIn(options: StandInOptions = {}): Promise<StandIn> {
   const { clock = Date.now, host = '127.0.0.1', keep = 10_000 } = options
   let aged = 0

@@ -126,7 +126,10 @@ export function createSts({ ram, issuer, trail, wireNow, issueNow }: StsParts): 
     return session
   }
 
-  /** The key's owner, with the secret and, where the key is a session's, once its token has been found in order. */
+  /**
+   * The key's owner, with the secret and, where the key is a session's, once its token has been
+   * found in order.
+   */
   function findKey(
     accessKeyId: string,
     token: string | undefined,
@@ -374,7 +377,8 @@ export function createSts({ ram, issuer, trail, wireNow, issueNow }: StsParts): 
       receive(request) {
         const parameters: Parameters = new Map([...request.query, ...request.form])
         const action = parameters.get('Action') ?? request.headers['x-acs-action']
-        // Noted even where a fault takes the request: for all that the client knows, STS has seen it.
+        // Noted even where a fault takes the request: for all that the client knows, STS has seen
+        // it.
         const nonce = parameters.get('SignatureNonce') ?? request.headers['x-acs-signature-nonce']
         const nonceIsNew = nonce === undefined || nonces.add(nonce)
         return {
@@ -569,7 +573,10 @@ function durationFor(role: Role, seconds: number): number {
   return seconds
 }
 
-/** What the caller's own policies say; for a session those of its role, narrowed by the policy that it was given. */
+/**
+ * What the caller's own policies say; for a session those of its role, narrowed by the policy that
+ * it was given.
+ */
 function permissionOf(caller: Exclude<Caller, { kind: 'root' }>, roleArn: string): Verdict {
   if (caller.kind === 'user') return evaluateIdentity(caller.policies, 'sts:AssumeRole', roleArn)
   const { role, policy } = caller.session
@@ -717,7 +724,10 @@ function utc(milliseconds: number): string {
   return new Date(milliseconds).toISOString().replace(/\.\d+Z$/, 'Z')
 }
 
-/** Like the real ones: base64 in which `+`, `/` and the padding occur, so that a client that forgets to encode them fails. */
+/**
+ * Like the real ones: base64 in which `+`, `/` and the padding occur, so that a client that forgets
+ * to encode them fails.
+ */
 function securityToken(): string {
   return `CAIS${randomBytes(150).toString('base64')}x+/y${randomBytes(301).toString('base64')}`
 }

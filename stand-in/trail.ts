@@ -3,7 +3,10 @@ export interface RecordedRequest {
   readonly service: 'sts' | 'issuer' | 'metadata' | 'oss'
   /** When it had been read, in milliseconds since the epoch, by the stand-in's clock. */
   readonly time: number
-  /** Counts the connections to this service from 1: two requests with one number shared a connection. */
+  /**
+   * Counts the connections to this service from 1: two requests with one number shared a
+   * connection.
+   */
   readonly connection: number
   readonly method: string
   readonly path: string
@@ -56,7 +59,10 @@ export interface Trail {
   readonly forget: () => void
 }
 
-/** @param limit how many entries of each kind are sure to be kept; older ones go, so that a long benchmark does not fill the memory. */
+/**
+ * @param limit how many entries of each kind are sure to be kept; older ones go, so that a long
+ * benchmark does not fill the memory.
+ */
 export function createTrail(limit: number): Trail {
   const requests: RecordedRequest[] = []
   const assumptions: Assumption[] = []
@@ -76,7 +82,10 @@ export function createTrail(limit: number): Trail {
   }
 }
 
-/** Drops the older half only when the list is twice as long as promised, which keeps an append cheap. */
+/**
+ * Drops the older half only when the list is twice as long as promised, which keeps an append
+ * cheap.
+ */
 function append<Entry>(list: Entry[], entry: Entry, limit: number): void {
   list.push(entry)
   if (list.length > 2 * limit) list.splice(0, list.length - limit)

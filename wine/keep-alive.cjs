@@ -1,6 +1,6 @@
 /**
- * Loaded before the tests. `fetch` asks for keep-alive while a socket is still connecting. Wine 8 then
- * refuses the connection, and Windows does not.
+ * Loaded before the tests. `fetch` asks for keep-alive while a socket is still connecting. Wine 8
+ * then refuses the connection, and Windows does not.
  */
 const { Socket } = require('node:net')
 

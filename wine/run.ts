@@ -1,6 +1,7 @@
 /**
  * Runs tests with Node for Windows, under Wine. Node and what Wine makes of Windows go into .cache;
- * Wine itself comes from Debian's packages. Arguments go to jest; without any, it gets the tests below.
+ * Wine itself comes from Debian's packages. Arguments go to jest; without any, it gets the tests
+ * below.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -39,8 +40,8 @@ const TESTS = [
 /** Wine, and a linker for Windows. */
 const DEBIAN_PACKAGES = ['wine64', 'binutils-mingw-w64-x86-64']
 /**
- * What was built with today's Rust, such as swc, takes random numbers from this library. Wine 8 lacks it,
- * and has its only function under another name.
+ * What was built with today's Rust, such as swc, takes random numbers from this library. Wine 8
+ * lacks it, and has its only function under another name.
  */
 const RANDOM_LIBRARY = `LIBRARY bcryptprimitives.dll
 EXPORTS

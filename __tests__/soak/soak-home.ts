@@ -1,5 +1,5 @@
-// Many more lives of a home than the test suite has time for: tsx __tests__/soak-home.ts [count] [seed]. Prints the seed, by which a run
-// can be repeated.
+// Many more lives of a home than the test suite has time for: tsx __tests__/soak-home.ts [count]
+// [seed]. Prints the seed, by which a run can be repeated.
 import fc from 'fast-check'
 import { life, live, undisturbedLife } from '../support/profile-model.js'
 

@@ -1,4 +1,7 @@
-/** `npm run soak:processes -- [seed]`: 64 overlapping jobs on one home, then 200 and more kills, with real processes. About two minutes. */
+/**
+ * `npm run soak:processes -- [seed]`: 64 overlapping jobs on one home, then 200 and more kills,
+ * with real processes. About two minutes.
+ */
 import { shareHome } from '../support/shared-home.js'
 
 const seed = Number(process.argv[2] ?? '1')

@@ -1,4 +1,7 @@
-/** A real CONNECT proxy on loopback that leads the hosts of a table to ports of this machine, and knows no others. */
+/**
+ * A real CONNECT proxy on loopback that leads the hosts of a table to ports of this machine, and
+ * knows no others.
+ */
 import type { Server as HttpServer } from 'node:http'
 import { connect, createServer, type Socket } from 'node:net'
 import { Server } from 'proxy-chain'

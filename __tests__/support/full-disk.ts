@@ -1,7 +1,8 @@
 /**
- * One home on a disk of a few kilobytes, which is filled between main and post. To be started with a
- * mount namespace of its own; writes what became of it to stdout, as JSON. Arguments: an empty folder to
- * mount on, and `small` or `big` for a file of the user's that fits beside another one or does not.
+ * One home on a disk of a few kilobytes, which is filled between main and post. To be started with
+ * a mount namespace of its own; writes what became of it to stdout, as JSON. Arguments: an empty
+ * folder to mount on, and `small` or `big` for a file of the user's that fits beside another one or
+ * does not.
  */
 import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
@@ -17,7 +18,9 @@ export interface FullDiskOutcome {
   readonly warnings: readonly string[]
   /** Beside the filling. */
   readonly files: readonly string[]
-  /** Whether config.json is what it was before main, once there is space and another run came by. */
+  /**
+   * Whether config.json is what it was before main, once there is space and another run came by.
+   */
   readonly restored: boolean
   readonly filesInTheEnd: readonly string[]
 }

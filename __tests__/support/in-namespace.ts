@@ -1,6 +1,7 @@
 /**
- * Runs steps in a network of their own, where the metadata service of an ECS instance can have its real address. To be started inside a
- * private network namespace, as root of it; reads cases from stdin and writes their outcomes to stdout, both as JSON.
+ * Runs steps in a network of their own, where the metadata service of an ECS instance can have its
+ * real address. To be started inside a private network namespace, as root of it; reads cases from
+ * stdin and writes their outcomes to stdout, both as JSON.
  */
 import { execFileSync } from 'node:child_process'
 import { text } from 'node:stream/consumers'
@@ -15,8 +16,8 @@ export const INSTANCE_ROLE = `acs:ram::${ACCOUNT}:role/instance`
 export interface Case {
   readonly node: string
   /**
-   * What is at the metadata service's address. `nothing`: no route leads there; `silence`: whatever is sent there is lost; `refusal`: a machine
-   * without such a service.
+   * What is at the metadata service's address. `nothing`: no route leads there; `silence`: whatever
+   * is sent there is lost; `refusal`: a machine without such a service.
    */
   readonly service: 'nothing' | 'silence' | 'refusal' | Pick<MetadataOptions, 'hardened' | 'allowV1'>
   /** False for an instance without a role. */

@@ -1,4 +1,7 @@
-/** Jobs that share a home, counted: how many mains fail and how many posts leave their session behind. */
+/**
+ * Jobs that share a home, counted: how many mains fail and how many posts leave their session
+ * behind.
+ */
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createTemporaryFolder } from '../../stand-in/runner/runner-job.js'
@@ -25,7 +28,9 @@ const USERS_FILE = `{
 export interface Tally {
   readonly mains: number
   readonly mainsFailed: number
-  /** Posts after which the session of their job was still in config.json or in the record beside it. */
+  /**
+   * Posts after which the session of their job was still in config.json or in the record beside it.
+   */
   readonly sessionsLeft: number
   /** Homes whose config.json was another one in the end. */
   readonly homesChanged: number
@@ -34,7 +39,8 @@ export interface Tally {
 }
 
 /**
- * Runs that many jobs at once on one home, each with a profile of its own, and then their posts at once.
+ * Runs that many jobs at once on one home, each with a profile of its own, and then their posts at
+ * once.
  *
  * @param disturb begins what disturbs them at config.json's path, and returns what ends it
  */

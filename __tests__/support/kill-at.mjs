@@ -1,6 +1,6 @@
 // Imported into a step: kills it, without notice, right before the system call with the number
-// KILL_AT among those that change files, or among those of them whose path contains KILL_PATH; or right
-// before the one that renames a file to KILL_BEFORE.
+// KILL_AT among those that change files, or among those of them whose path contains KILL_PATH; or
+// right before the one that renames a file to KILL_BEFORE.
 import fs from 'node:fs'
 
 const { KILL_AT, KILL_PATH = '', KILL_BEFORE } = process.env

@@ -5,10 +5,16 @@ import { closeSync, constants, openSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createTemporaryFolder } from '../../stand-in/runner/runner-job.js'
 
-/** libuv's flag for a file that nobody else may open meanwhile. Node does not list it among its constants. */
+/**
+ * libuv's flag for a file that nobody else may open meanwhile. Node does not list it among its
+ * constants.
+ */
 const UV_FS_O_EXLOCK = 0x1000_0000
 
-/** Tells that it runs, and ends when a file appears. Its standard input is the file that it keeps open. */
+/**
+ * Tells that it runs, and ends when a file appears. Its standard input is the file that it keeps
+ * open.
+ */
 const HOLDER = `
 const { existsSync } = require('node:fs')
 process.stdout.write('held')
@@ -16,9 +22,9 @@ const poll = setInterval(() => existsSync(process.argv[2]) && clearInterval(poll
 `
 
 /**
- * Opens `file` in a process of its own, as Go programs such as the aliyun CLI do: others can read it,
- * and nobody can rename over it or remove it. Node itself opens files less strictly, so the handle is
- * one that cmd redirects.
+ * Opens `file` in a process of its own, as Go programs such as the aliyun CLI do: others can read
+ * it, and nobody can rename over it or remove it. Node itself opens files less strictly, so the
+ * handle is one that cmd redirects.
  *
  * @returns closes it, when the process has ended
  */

@@ -1,5 +1,6 @@
-// A process that installs and takes back profiles on one home until it has done `cycles` of them or is killed. Before each installation it
-// writes the run's ID into the journal, as an action saves its state. Arguments: path of config.json, journal, number of the child, cycles.
+// A process that installs and takes back profiles on one home until it has done `cycles` of them or
+// is killed. Before each installation it writes the run's ID into the journal, as an action saves
+// its state. Arguments: path of config.json, journal, number of the child, cycles.
 import fs from 'node:fs'
 import { installProfile } from '../../src/profile/install.js'
 import { uninstallProfile } from '../../src/profile/uninstall.js'

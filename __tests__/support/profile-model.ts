@@ -8,10 +8,10 @@ import { uninstallFrom } from '../../src/profile/uninstall.js'
 import { bytes, configFile, profileName, profileOf, type ConfigFile } from './profile-arbitraries.js'
 
 /**
- * Random lives of one home against a model in memory. The model knows nothing of an undo log: for each
- * name of a profile it keeps a pile of who wrote what, in the order of writing. What a run wrote is
- * taken out of the pile when the run ends or somebody deletes it; what is on top is what the file must
- * hold. `current` is such a pile too.
+ * Random lives of one home against a model in memory. The model knows nothing of an undo log: for
+ * each name of a profile it keeps a pile of who wrote what, in the order of writing. What a run
+ * wrote is taken out of the pile when the run ends or somebody deletes it; what is on top is what
+ * the file must hold. `current` is such a pile too.
  */
 export type Step =
   | {
@@ -224,7 +224,8 @@ class Model {
   /** Drops from the pile of `current` what nothing in the file or the record can tell. */
   collapseCurrent(): void {
     this.current = this.current.filter(({ by }, at, all) => by !== 'user' || all[at + 1]?.by !== 'user')
-    // Whose choice it is that the file shows, the name alone says. What a run found is in the record.
+    // Whose choice it is that the file shows, the name alone says. What a run found is in the
+    // record.
     const [below, top] = this.current.slice(-2)
     if (top?.by === 'user' && below?.name === top.name) this.current.pop()
   }
@@ -346,7 +347,10 @@ export async function live({ file: initial, steps }: Life, undisturbed: boolean)
     if (model.current.length === 0) model.current.push({ by: 'user', name: firstName(visible) })
   }
 
-  /** Nothing is left: the file is what it was before a run made it, or gone, or has the empty profile. */
+  /**
+   * Nothing is left: the file is what it was before a run made it, or gone, or has the empty
+   * profile.
+   */
   const settleEmpty = (found: ConfigText | undefined): void => {
     const config = parsed(disk.config)
     if (config?.profiles === undefined || config.entries.length === 0) {
@@ -372,7 +376,8 @@ export async function live({ file: initial, steps }: Life, undisturbed: boolean)
     parsed(disk.config)?.entries.find(({ name }) => visible.has(name))?.name ?? 'default'
 
   /**
-   * The CLI made the first profile current when the current one was deleted: that was nobody's choice.
+   * The CLI made the first profile current when the current one was deleted: that was nobody's
+   * choice.
    *
    * @returns whether `current` is still what the CLI made it
    */
@@ -390,7 +395,10 @@ export async function live({ file: initial, steps }: Life, undisturbed: boolean)
     return isCli
   }
 
-  /** What a user wrote over runs for good is all that is left, and a \`current\` of that name is his. */
+  /**
+   * What a user wrote over runs for good is all that is left, and a \`current\` of that name is
+   * his.
+   */
   const collapseEntry = (name: string): void => {
     const pile = model.entries.get(name) ?? []
     const lost = new Set(pile.map(({ by }) => by))
@@ -409,8 +417,8 @@ export async function live({ file: initial, steps }: Life, undisturbed: boolean)
     const { entries, text } = config
     const entry = entries.find((candidate) => candidate.name === name)
     const users = `{"name":${bytes(JSON.stringify(name))},"mode":"AK","access_key_id":"LTAI${runs}","access_key_secret":"user"}`
-    // Between a kill in the middle of two writes and the next look at the record, a deletion of what is
-    // still there, or back already, cannot be told from the deletion of the run's entry.
+    // Between a kill in the middle of two writes and the next look at the record, a deletion of
+    // what is still there, or back already, cannot be told from the deletion of the run's entry.
     const outstanding = model.outstanding()
     const isHalfDone = disk.recorded().some(({ run }) => !outstanding.has(Number(run.slice('run '.length))))
     switch (edit) {
@@ -438,7 +446,8 @@ export async function live({ file: initial, steps }: Life, undisturbed: boolean)
         disk.config = left.text
         const pile = model.entries.get(name) ?? []
         const top = pile.pop()
-        // Runs below what a user wrote have not seen it: for them it is their entry that was deleted.
+        // Runs below what a user wrote have not seen it: for them it is their entry that was
+        // deleted.
         const below = pile.findLast(({ by }) => by !== 'user')
         if (top !== undefined && top.by !== 'user') pile.push({ ...top, deleted: true })
         else if (below !== undefined) pile.splice(pile.indexOf(below), Infinity, { ...below, deleted: true })

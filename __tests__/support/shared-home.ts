@@ -1,6 +1,7 @@
 /**
- * Many jobs on one home: real processes of the built dist, in any order, killed at any instant, with a reader that never looks away. Used by the
- * suite with small numbers and by `npm run soak:processes` with large ones.
+ * Many jobs on one home: real processes of the built dist, in any order, killed at any instant,
+ * with a reader that never looks away. Used by the suite with small numbers and by `npm run
+ * soak:processes` with large ones.
  */
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -36,8 +37,9 @@ function randomOf(seed: number): () => number {
 }
 
 /**
- * Runs that many jobs on one home at once, and ends them in another order. Throws where a reader sees anything but a whole file that names the user's
- * own profiles, or where the file is not what it was in the end.
+ * Runs that many jobs on one home at once, and ends them in another order. Throws where a reader
+ * sees anything but a whole file that names the user's own profiles, or where the file is not what
+ * it was in the end.
  *
  * @param kills how many mains and posts are killed on the way
  */
@@ -115,7 +117,10 @@ export async function shareHome({
   }
 }
 
-/** The run that finds what killed ones left: their sessions are over by then, which is written into the record, since nobody waits for it. */
+/**
+ * The run that finds what killed ones left: their sessions are over by then, which is written into
+ * the record, since nobody waits for it.
+ */
 async function nextRun(folder: string, job: Job, inputs: Parameters<Job['main']>[0]): Promise<void> {
   const record = join(folder, 'config.json.ci-record')
   if (existsSync(record))

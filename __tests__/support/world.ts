@@ -1,4 +1,7 @@
-/** A small Alibaba Cloud for the scenarios: one account, a user who may assume roles, an OIDC provider for GitHub, a role for each. */
+/**
+ * A small Alibaba Cloud for the scenarios: one account, a user who may assume roles, an OIDC
+ * provider for GitHub, a role for each.
+ */
 import { startStandIn, type StandIn, type StandInOptions } from '../../stand-in/stand-in.js'
 import type { StepInputs } from './job.js'
 

@@ -1,4 +1,5 @@
-// Checks nothing, explains nothing, tries nothing again: a lower bound for what two requests one after the other can cost.
+// Checks nothing, explains nothing, tries nothing again: a lower bound for what two requests one
+// after the other can cost.
 /* global Buffer, URLSearchParams */
 import { appendFileSync } from 'node:fs'
 import { request } from 'node:https'

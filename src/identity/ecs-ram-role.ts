@@ -32,7 +32,7 @@ export type InstanceRoleFault =
   'no-metadata-service' | 'metadata-refused' | 'metadata-failed' | 'no-instance-role'
 
 /** The instance gives no session. The text says why and what to use instead. */
-export class InstanceRoleError extends ActionError {
+class InstanceRoleError extends ActionError {
   override readonly name = 'InstanceRoleError'
   readonly code: InstanceRoleFault
 

@@ -1,5 +1,6 @@
 /**
- * What a file holds that should hold an OIDC token, to go on after "the file ...". Shows nothing of it.
+ * What a file holds that should hold an OIDC token, to go on after "the file ...". Shows nothing of
+ * it.
  *
  * @param text read as UTF-8 and trimmed
  */
@@ -10,7 +11,9 @@ export function describeNonToken(text: string): string {
     : 'holds something that is not a JWT (three parts of base64url, joined by dots)'
 }
 
-/** ASCII in UTF-16 has a NUL beside each character. What is left of a byte order mark comes first. */
+/**
+ * ASCII in UTF-16 has a NUL beside each character. What is left of a byte order mark comes first.
+ */
 function isUtf16ReadAsUtf8(text: string): boolean {
   const characters = text.replace(/^\ufffd+/, '')
   return characters.includes('\0') && /^(?:(?:[^\0]\0)+[^\0]?|(?:\0[^\0])+\0?)$/s.test(characters)

@@ -1,7 +1,7 @@
 import packageJson from '../../package.json' with { type: 'json' }
 
 /** This action's version, as package.json states it. */
-export const VERSION: string = packageJson.version
+const VERSION: string = packageJson.version
 
 /** What every request calls itself. */
 export const USER_AGENT = `configure-alibaba-cloud-credentials/${VERSION}`

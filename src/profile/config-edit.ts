@@ -12,7 +12,10 @@ import {
   type Span,
 } from './config-text.js'
 
-/** What is written under a name: the session's keys themselves, or the address where they are served. */
+/**
+ * What is written under a name: the session's keys themselves, or the address where they are
+ * served.
+ */
 export type CliProfile = StsTokenProfile | CredentialsUriProfile
 
 /** A profile of mode StsToken. */
@@ -29,7 +32,10 @@ export interface CredentialsUriProfile {
   readonly credentialsUri: string
 }
 
-/** White space and separators of an entry: what stands after `{`, after each comma, between name and value, and before `}`. */
+/**
+ * White space and separators of an entry: what stands after `{`, after each comma, between name and
+ * value, and before `}`.
+ */
 interface Style {
   readonly open: string
   readonly comma: string
@@ -50,7 +56,9 @@ export function newConfig(profile: CliProfile): ConfigText {
   return parseConfig(wholeFile(profile, []), '')
 }
 
-/** The file with `profile` as its only one, and with `current` naming it. Members of the file stay. */
+/**
+ * The file with `profile` as its only one, and with `current` naming it. Members of the file stay.
+ */
 export function withFirstProfile(config: ConfigText, profile: CliProfile): ConfigText {
   const others = otherMembers(config).map(({ start, end }) => config.text.slice(start, end))
   return parseConfig(wholeFile(profile, others), '')
@@ -94,7 +102,10 @@ export function replaceEntry(config: ConfigText, entry: Entry, entryText: string
   return withEntries(next, next.entries.with(index, entryAt(next.text, entry.start)))
 }
 
-/** Removes `entry`: the exact inverse of appending, whatever came after it. The list may become empty. */
+/**
+ * Removes `entry`: the exact inverse of appending, whatever came after it. The list may become
+ * empty.
+ */
 export function removeEntry(config: ConfigText, entry: Entry): ConfigText {
   const index = config.entries.indexOf(entry)
   const before = config.entries[index - 1]

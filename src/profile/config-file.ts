@@ -9,16 +9,19 @@ export interface CurrentProfile {
   readonly mode: string
   readonly accessKeyId: string | undefined
   readonly regionId: string | undefined
-  /** Whether the CLI would take its identity, or a part of it, from here although the environment has one. */
+  /**
+   * Whether the CLI would take its identity, or a part of it, from here although the environment
+   * has one.
+   */
   readonly authenticates: boolean
 }
 
 /**
- * Reads the current profile of the config.json at `path`; undefined if there is no file or it holds no
- * profiles.
+ * Reads the current profile of the config.json at `path`; undefined if there is no file or it holds
+ * no profiles.
  *
- * @throws ProfileError, which shows nothing of its content, if the file cannot be read or the CLI would
- * not accept it
+ * @throws ProfileError, which shows nothing of its content, if the file cannot be read or the CLI
+ *   would not accept it
  */
 export async function readCurrentProfile(path: string): Promise<CurrentProfile | undefined> {
   return atHome(path, async (home) => {

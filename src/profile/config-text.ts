@@ -3,15 +3,19 @@ import { say } from '../text/prose.js'
 import { ProfileError } from './profile-error.js'
 
 /**
- * The text of the aliyun CLI's config.json, read as Go's encoding/json reads it into the CLI's structures and edited by splices, so that
- * whatever an edit does not mean keeps its bytes. Texts are the file's bytes, one character each ("latin1"): JSON's structure is ASCII, so
- * offsets are byte offsets and even invalid UTF-8 survives.
+ * The text of the aliyun CLI's config.json, read as Go's encoding/json reads it into the CLI's
+ * structures and edited by splices, so that whatever an edit does not mean keeps its bytes. Texts
+ * are the file's bytes, one character each ("latin1"): JSON's structure is ASCII, so offsets are
+ * byte offsets and even invalid UTF-8 survives.
  */
 export interface ConfigText {
   readonly text: string
   /** Members of the top-level object in the order of the file; none where the file is `null`. */
   readonly members: readonly Member[]
-  /** The list that counts, and undefined where the file has none: the CLI then serves an empty profile named "default". */
+  /**
+   * The list that counts, and undefined where the file has none: the CLI then serves an empty
+   * profile named "default".
+   */
   readonly profiles: Span | undefined
   readonly entries: readonly Entry[]
   /** What Go takes for the names of entries, by position, that give themselves none. */
@@ -21,8 +25,8 @@ export interface ConfigText {
   /** The profile that the CLI uses unless told otherwise. */
   readonly currentName: string
   /**
-   * Why the CLI would refuse this file although it can be edited; undefined if it would not. An empty
-   * list of profiles is no refusal here: it can be repaired.
+   * Why the CLI would refuse this file although it can be edited; undefined if it would not. An
+   * empty list of profiles is no refusal here: it can be repaired.
    */
   readonly refusal: Refusal | undefined
 }
@@ -76,8 +80,8 @@ const PROFILE_FIELDS = new Set([
 /**
  * Reads a file's text.
  *
- * @throws ProfileError, which names `path`, the line and the cure, if the text is not JSON or has no
- * place for profiles; what the CLI refuses beyond that is told by `refusal`
+ * @throws ProfileError, which names `path`, the line and the cure, if the text is not JSON or has
+ *   no place for profiles; what the CLI refuses beyond that is told by `refusal`
  */
 export function parseConfig(text: string, path: string): ConfigText {
   // The same file is checked before the credentials are asked for and edited after that.
@@ -180,7 +184,9 @@ export function membersOf(text: string, { start }: Span): readonly Member[] {
   return text.charAt(start) === '{' ? readMembers(text, start, new Refusals()) : []
 }
 
-/** The string fields of an entry by the names that the CLI gives them; the last of several counts. */
+/**
+ * The string fields of an entry by the names that the CLI gives them; the last of several counts.
+ */
 export function fieldsOf(text: string, entry: Span): ReadonlyMap<string, string> {
   const fields = new Map<string, string>()
   for (const { key, value } of membersOf(text, entry)) {
@@ -191,7 +197,10 @@ export function fieldsOf(text: string, entry: Span): ReadonlyMap<string, string>
   return fields
 }
 
-/** The members that say something besides `current`, the profiles, and the empty `meta_path` that the CLI always writes. */
+/**
+ * The members that say something besides `current`, the profiles, and the empty `meta_path` that
+ * the CLI always writes.
+ */
 export function otherMembers({ text, members }: ConfigText): readonly Member[] {
   return members.filter(({ key, value }) => {
     const field = fieldNamed(key, TOP_LEVEL_FIELDS)
@@ -228,8 +237,9 @@ class Refusals {
   }
 }
 
-// These readers walk text that JSON.parse has accepted, without recursion: a file may nest as deeply
-// as Go allows. They look at each character once: a file of 10,000 profiles takes some 30 ms.
+// These readers walk text that JSON.parse has accepted, without recursion: a file may nest as
+// deeply as Go allows. They look at each character once: a file of 10,000 profiles takes some 30
+// ms.
 
 /** Reads the members of the object whose brace is at `start`. */
 function readMembers(text: string, start: number, refusals: Refusals): Member[] {
@@ -361,8 +371,8 @@ function isNameKey(token: string): boolean {
 }
 
 /**
- * The field that Go fills from `key`: names are compared without regard to case, by Unicode's simple folding (K, U+212A, is a k; U+017F an
- * s).
+ * The field that Go fills from `key`: names are compared without regard to case, by Unicode's
+ * simple folding (K, U+212A, is a k; U+017F an s).
  */
 function fieldNamed(key: string, fields: ReadonlySet<string>): string | undefined {
   if (fields.has(key)) return key
@@ -373,7 +383,9 @@ function fieldNamed(key: string, fields: ReadonlySet<string>): string | undefine
   return fields.has(plain) ? plain : undefined
 }
 
-/** Throws unless `text` is one JSON value. V8's own message would quote the file, secrets included. */
+/**
+ * Throws unless `text` is one JSON value. V8's own message would quote the file, secrets included.
+ */
 function requireJson(text: string, path: string): void {
   if (text.trim() === '') {
     throw new ProfileError(
@@ -409,7 +421,8 @@ function offsetOfFault(text: string): number | undefined {
       { disallowComments: true },
     )
   } catch (error) {
-    // Besides our own there is the overflow of the stack that a deeply nested file makes: its line stays unsaid.
+    // Besides our own there is the overflow of the stack that a deeply nested file makes: its line
+    // stays unsaid.
     if (error !== found && !(error instanceof RangeError)) throw error
   }
   return first

@@ -8,8 +8,8 @@ const REFUSALS = new Set(['EPERM', 'EACCES', 'EBUSY'])
 
 /**
  * Does `attempt`, and on Windows does it again for some seconds while the system refuses it: a file
- * that another program has open can be neither replaced nor removed there, and most programs have it
- * open for a moment only. Elsewhere a refusal is final.
+ * that another program has open can be neither replaced nor removed there, and most programs have
+ * it open for a moment only. Elsewhere a refusal is final.
  *
  * @throws the last refusal, and whatever else `attempt` throws
  */

@@ -1,8 +1,8 @@
 /**
  * Root, as in a container, in the home of another user. That user can put a link in the place of
- * anything in his home at any instant, and a path that root has just checked leads elsewhere. So root
- * works there with the user's own effective IDs: whatever a path leads to then, the user could have
- * done it himself.
+ * anything in his home at any instant, and a path that root has just checked leads elsewhere. So
+ * root works there with the user's own effective IDs: whatever a path leads to then, the user could
+ * have done it himself.
  */
 import fs from 'node:fs'
 import { basename, dirname, join } from 'node:path'
@@ -61,15 +61,16 @@ function ownerOf(path: string): HomeOwner | undefined {
   const home = fs.statSync(dirname(dirname(path)), { throwIfNoEntry: false })
   const owner = folder !== undefined && folder.uid !== 0 ? folder : home
   if (owner === undefined || owner.uid === 0) return undefined
-  // The home's group was given by root; a folder can have been moved there from one of root's group.
+  // The home's group was given by root; a folder can have been moved there from one of root's
+  // group.
   const { uid } = owner
   const gid = home?.uid === uid ? home.gid : owner.gid
   return { uid, gid, folderIsRoots: owner === home && folder !== undefined }
 }
 
 /**
- * Root's own folder in a user's home: the user cannot change what is in it, but can put another folder
- * in its place. So it is held by a descriptor.
+ * Root's own folder in a user's home: the user cannot change what is in it, but can put another
+ * folder in its place. So it is held by a descriptor.
  */
 async function inRootsFolder<T>(
   path: string,

@@ -1,4 +1,6 @@
-/** What installing and restoring profiles make of config.json and its undo log, without any file. */
+/**
+ * What installing and restoring profiles make of config.json and its undo log, without any file.
+ */
 import {
   appendEntry,
   appendProfile,
@@ -24,7 +26,9 @@ import {
 } from './config-text.js'
 import { EMPTY_UNDO_LOG, fingerprint, type UndoEntry, type UndoLog } from './undo-log.js'
 
-/** config.json, undefined if there is none, and the log beside it: as they are, or as they will be. */
+/**
+ * config.json, undefined if there is none, and the log beside it: as they are, or as they will be.
+ */
 export interface HomeState {
   readonly config: ConfigText | undefined
   readonly log: UndoLog
@@ -45,7 +49,9 @@ export interface InstalledState extends HomeState {
   readonly replacedRun: UndoEntry | undefined
 }
 
-/** Writes the profile over what is there. The state must be reconciled and the CLI must accept it. */
+/**
+ * Writes the profile over what is there. The state must be reconciled and the CLI must accept it.
+ */
 export function install(state: HomeState, request: Installation): InstalledState {
   const { run, job, profile, cleanup, expiration } = request
   const { config, log } = state
@@ -106,9 +112,9 @@ function giveUp(log: UndoLog, holder: UndoEntry): UndoLog {
 }
 
 /**
- * Restores what the runs had replaced that are over, in any order, and drops from the log what is no
- * longer true. Of two states that differ only by how much of this was written before a process was
- * killed, it makes the same.
+ * Restores what the runs had replaced that are over, in any order, and drops from the log what is
+ * no longer true. Of two states that differ only by how much of this was written before a process
+ * was killed, it makes the same.
  */
 export function restore(state: HomeState, isOver: (entry: UndoEntry) => boolean): HomeState {
   let next = reconcile(state)
@@ -125,11 +131,12 @@ export function restore(state: HomeState, isOver: (entry: UndoEntry) => boolean)
  * Brings the log up to what the file shows. From the latest run to the first:
  *
  * - A run whose entry is in the file, or was replaced by a later run, stays.
- * - If there is another entry of that name, it is somebody else's, or a process was killed between its
+ * - If there is another entry of that name, it is somebody else's, or a process was killed between
+ *   its
  *   two writes: the run is forgotten.
  * - If there is none of that name, it was deleted: what the run had replaced returns.
  */
-export function reconcile(state: HomeState): HomeState {
+function reconcile(state: HomeState): HomeState {
   let { config, log } = state
   let current = { token: currentToken(config), isCli: wasCurrentSetByCli(config) }
   for (const run of state.log.entries.map((entry) => entry.run).reverse()) {
@@ -138,7 +145,8 @@ export function reconcile(state: HomeState): HomeState {
       continue
     const namesake = config === undefined ? undefined : entryNamed(config, entry.profile)
     if (namesake !== undefined) {
-      // If it was there for us, or somebody wrote it after us, what later runs found of ours is over too.
+      // If it was there for us, or somebody wrote it after us, what later runs found of ours is
+      // over too.
       const isOver = entry.ended || formerTexts(log, entry).includes(textOf(config, namesake))
       log = forget(log, entry, isOver ? entry : undefined)
       continue
@@ -155,7 +163,9 @@ export function reconcile(state: HomeState): HomeState {
   }
 }
 
-/** `aliyun configure delete` of the current profile makes the first one current: nobody chose it. */
+/**
+ * `aliyun configure delete` of the current profile makes the first one current: nobody chose it.
+ */
 function wasCurrentSetByCli(config: ConfigText | undefined): boolean {
   return (
     config !== undefined && (config.entries.length === 0 || config.entries[0]?.name === config.currentName)
@@ -207,7 +217,8 @@ function restoreOne(state: HomeState, entry: UndoEntry): HomeState {
 }
 
 function withoutProfile(config: ConfigText, held: Entry, { profile, replaced }: UndoEntry): ConfigText {
-  // An entry that was renamed makes way for the old one, unless somebody wrote a new one of its name.
+  // An entry that was renamed makes way for the old one, unless somebody wrote a new one of its
+  // name.
   const taken = held.name !== profile && entryNamed(config, profile) !== undefined
   return replaced === undefined || taken
     ? removeEntry(config, held)
@@ -215,8 +226,8 @@ function withoutProfile(config: ConfigText, held: Entry, { profile, replaced }: 
 }
 
 /**
- * A list without profiles breaks every call of the CLI. A file with nothing else in it becomes what it
- * was before a run created it, or goes; any other gets the CLI's empty profile.
+ * A list without profiles breaks every call of the CLI. A file with nothing else in it becomes what
+ * it was before a run created it, or goes; any other gets the CLI's empty profile.
  */
 function repairList({ config, log }: HomeState): HomeState {
   if (config?.profiles === undefined || config.entries.length > 0) return { config, log }
@@ -236,8 +247,8 @@ function saysNothingElse(config: ConfigText, before: ConfigText | undefined): bo
 }
 
 /**
- * Gives `current` the value `token`. If no profile has that name, then the latest that had it before
- * and is there: the profile of a run that set it, or what that run found; else the first.
+ * Gives `current` the value `token`. If no profile has that name, then the latest that had it
+ * before and is there: the profile of a run that set it, or what that run found; else the first.
  */
 function settleCurrent(
   { config, log }: { config: ConfigText; log: UndoLog },

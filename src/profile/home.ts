@@ -6,8 +6,8 @@ type Environment = Readonly<Record<string, string | undefined>>
 
 /**
  * The path of the file that the aliyun CLI reads, by its own rule: below HOME, or on Windows below
- * HOMEDRIVE and HOMEPATH together, then USERPROFILE. Returns a ProfileError if there is no home, or one
- * that depends on the working directory: a job that writes no profile does not need it.
+ * HOMEDRIVE and HOMEPATH together, then USERPROFILE. Returns a ProfileError if there is no home, or
+ * one that depends on the working directory: a job that writes no profile does not need it.
  */
 export function configFileOf(env: Environment, platform: NodeJS.Platform): string | ProfileError {
   const windows = platform === 'win32'
@@ -31,9 +31,9 @@ export function configFileOf(env: Environment, platform: NodeJS.Platform): strin
 }
 
 /**
- * On Windows programs disagree on the home: the CLI takes HOMEDRIVE with HOMEPATH, the SDKs for Go and
- * Node.js USERPROFILE, Terraform and the SDK for Python HOME. Returns a warning if the profile that is
- * written would not be found by all of them.
+ * On Windows programs disagree on the home: the CLI takes HOMEDRIVE with HOMEPATH, the SDKs for Go
+ * and Node.js USERPROFILE, Terraform and the SDK for Python HOME. Returns a warning if the profile
+ * that is written would not be found by all of them.
  */
 export function homeDisagreement(env: Environment, platform: NodeJS.Platform): Prose | undefined {
   if (platform !== 'win32') return undefined

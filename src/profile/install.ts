@@ -26,7 +26,9 @@ export interface ProfileInstallation {
   /** The job, in words for people; all its steps give the same. */
   readonly job: string
   readonly profile: CliProfile
-  /** Whether `current` should name the profile. In a file without any profile it does in any case. */
+  /**
+   * Whether `current` should name the profile. In a file without any profile it does in any case.
+   */
   readonly setCurrent: boolean
   /** Whether the run will restore what it replaces; if not, the profile is the user's. */
   readonly cleanup: boolean
@@ -50,9 +52,9 @@ const LONGEST_SESSION = 43_200_000
 const UNIQUE_NAME = 'ci-${{ github.run_id }}-${{ strategy.job-index }}'
 
 /**
- * Finds what can be known to be wrong before any credentials are asked for: a home that is not there, a
- * file or folder that cannot be read or written, a file that the CLI would not accept, a record of a
- * newer version. Leaves everything as it was.
+ * Finds what can be known to be wrong before any credentials are asked for: a home that is not
+ * there, a file or folder that cannot be read or written, a file that the CLI would not accept, a
+ * record of a newer version. Leaves everything as it was.
  *
  * @returns where the file is behind all links, for the post step
  * @throws ProfileError
@@ -99,12 +101,12 @@ export async function installProfile(
 /**
  * The writes of an installation and their order.
  *
- * What is over is restored first, and completely; see `commitRestored`. Then the record is written before
- * config.json: if the process is killed in between, the record names a run whose entry is not in
- * config.json, which the next one sees and forgets. The other way round, what the entry replaced would
- * be lost. So at every instant all that was replaced is in one of the two files, and every entry of
- * ours in config.json is in the record. A run that does not clean up only makes the record give up
- * claims on what it writes: that comes last.
+ * What is over is restored first, and completely; see `commitRestored`. Then the record is written
+ * before config.json: if the process is killed in between, the record names a run whose entry is
+ * not in config.json, which the next one sees and forgets. The other way round, what the entry
+ * replaced would be lost. So at every instant all that was replaced is in one of the two files, and
+ * every entry of ours in config.json is in the record. A run that does not clean up only makes the
+ * record give up claims on what it writes: that comes last.
  *
  * @param written whether an earlier attempt of this run may have written config.json
  */
@@ -127,8 +129,8 @@ export async function installInto(
   }
   const onDisk: HomeState = { config, log }
   const isOwn = (entry: UndoEntry): boolean => entry.run === id
-  // An attempt of this run that came no further than the record has replaced nothing. And what a run
-  // wrote that now makes it permanent is not to be restored.
+  // An attempt of this run that came no further than the record has replaced nothing. And what a
+  // run wrote that now makes it permanent is not to be restored.
   const found: HomeState = written.config
     ? onDisk
     : { config, log: { ...log, entries: log.entries.filter((entry) => !isOwn(entry)) } }

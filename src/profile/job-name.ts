@@ -1,6 +1,7 @@
 /**
- * The job in words for people, from the runner's variables. All steps of a job have the same, and no
- * two jobs that can share a home at a time: two runners on a machine differ in their names or folders.
+ * The job in words for people, from the runner's variables. All steps of a job have the same, and
+ * no two jobs that can share a home at a time: two runners on a machine differ in their names or
+ * folders.
  */
 export function jobNameOf(env: Readonly<Record<string, string | undefined>>): string {
   const parts = [

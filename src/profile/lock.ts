@@ -1,8 +1,9 @@
 /**
- * The lock that the jobs on one home take in turn: a directory, in which the holder's signature lies,
- * an empty file.
+ * The lock that the jobs on one home take in turn: a directory, in which the holder's signature
+ * lies, an empty file.
  *
- * - Nobody's clock matters. The holder changes the signature's modification time every second; whoever
+ * - Nobody's clock matters. The holder changes the signature's modification time every second;
+ *   whoever
  *   waits looks whether it changes, and measures the time by its own monotonic clock. (Process IDs
  *   would say nothing: jobs that share a home may live in different containers.)
  * - A stale lock is removed by the signature seen in it. A directory with another signature is not
@@ -31,7 +32,9 @@ export interface LockOptions {
   readonly platform?: NodeJS.Platform
 }
 
-/** Thrown inside the work if another process has taken the lock over. The work is done again then. */
+/**
+ * Thrown inside the work if another process has taken the lock over. The work is done again then.
+ */
 export class LockLostError extends ActionError {
   override readonly name = 'LockLostError'
   readonly code = 'profile-lock-lost'
@@ -45,11 +48,11 @@ export interface HeldLock {
 }
 
 /**
- * Does `work` while holding the lock at `path`. Work that loses the lock, as a process does that was
- * suspended for too long, is done again from the start, so it must be repeatable.
+ * Does `work` while holding the lock at `path`. Work that loses the lock, as a process does that
+ * was suspended for too long, is done again from the start, so it must be repeatable.
  *
- * @throws ProfileError profile-locked if the lock cannot be had in time, profile-system if the system
- * refuses it
+ * @throws ProfileError profile-locked if the lock cannot be had in time, profile-system if the
+ *   system refuses it
  */
 export async function withLock<T>(
   path: string,
@@ -128,8 +131,8 @@ function tryLock(path: string, platform: NodeJS.Platform): Lock | 'held by anoth
     throw explainSystemError(error, path, platform) ?? error
   }
   if (fs.readdirSync(path).length > 1) {
-    // This is another process's directory, made after ours was taken for a stale one. At least one of
-    // the two sees it, and begins again.
+    // This is another process's directory, made after ours was taken for a stale one. At least one
+    // of the two sees it, and begins again.
     fs.rmSync(signature, { force: true })
     removeIfEmpty(path)
     return 'held by another'
@@ -177,8 +180,8 @@ function heldLock(signature: string, isOurs: () => boolean, remove: () => void |
       try {
         await remove()
       } catch {
-        // A lock that was lost, or that the system does not let go, must not undo work that is done: it
-        // goes stale.
+        // A lock that was lost, or that the system does not let go, must not undo work that is
+        // done: it goes stale.
       }
     },
   }

@@ -62,8 +62,8 @@ export function makeFolder(path: string): boolean {
 }
 
 /**
- * The path behind all symbolic links, whether or not there is a file. A link's text is resolved from
- * the folder that really holds the link, and `..` in it from what a linked folder leads to.
+ * The path behind all symbolic links, whether or not there is a file. A link's text is resolved
+ * from the folder that really holds the link, and `..` in it from what a linked folder leads to.
  */
 function followLinks(path: string): string {
   let link = path

@@ -6,8 +6,8 @@ const WAIT_AT_MOST_MS = 60_000
 
 /**
  * Records that the session behind the run's profile now ends at `expiration`, so that no other run
- * takes it for a killed one's. Only the record is written: config.json keeps its inode and its times. A
- * run that the record does not know, or no longer, changes nothing.
+ * takes it for a killed one's. Only the record is written: config.json keeps its inode and its
+ * times. A run that the record does not know, or no longer, changes nothing.
  *
  * @param path config.json's path, and `id` the run's, as at the installation
  * @throws ProfileError if the record cannot be read or written

@@ -16,8 +16,8 @@ export type ProfileErrorCode =
   | 'profile-newer-record'
 
 /**
- * Why a profile cannot be written or restored: the message names the file, the line if there is one,
- * and the cure. It holds no secret and no content of a file.
+ * Why a profile cannot be written or restored: the message names the file, the line if there is
+ * one, and the cure. It holds no secret and no content of a file.
  */
 export class ProfileError extends ActionError {
   override readonly name = 'ProfileError'
@@ -74,7 +74,9 @@ const MEANINGS: ReadonlyMap<string, string> = new Map([
   ['EIO', 'input or output failed (EIO)'],
 ])
 
-/** Windows refuses to replace or remove what a program has open, and says so in one of three ways. */
+/**
+ * Windows refuses to replace or remove what a program has open, and says so in one of three ways.
+ */
 const WINDOWS_MEANINGS: ReadonlyMap<string, string> = new Map(
   ['EACCES', 'EPERM', 'EBUSY'].map((code) => [
     code,

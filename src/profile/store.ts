@@ -1,4 +1,6 @@
-/** The files of one home: config.json, the record beside it, and the lock under which both change. */
+/**
+ * The files of one home: config.json, the record beside it, and the lock under which both change.
+ */
 import { randomBytes } from 'node:crypto'
 import fs, { type BigIntStats } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
@@ -25,8 +27,8 @@ export interface Store {
   /** Undefined if there is no such file. */
   readonly read: (file: StoredFile) => Promise<string | undefined>
   /**
-   * Replaces or removes files, each at once, in this order, and each only if all of them are still as
-   * they were read. Throws ChangedMeanwhileError otherwise: then the work begins anew.
+   * Replaces or removes files, each at once, in this order, and each only if all of them are still
+   * as they were read. Throws ChangedMeanwhileError otherwise: then the work begins anew.
    */
   readonly write: (changes: readonly Change[], onWritten?: (file: StoredFile) => void) => Promise<void>
   /** Marks runs as ended in the record as it lies there. Throws what the system refuses. */
@@ -36,7 +38,7 @@ export interface Store {
 }
 
 /** Another program wrote config.json between our look and our write. */
-export class ChangedMeanwhileError extends ActionError {
+class ChangedMeanwhileError extends ActionError {
   override readonly name = 'ChangedMeanwhileError'
   readonly code = 'profile-changed-meanwhile'
 }
@@ -83,9 +85,9 @@ function lockPathOf(target: string): string {
 }
 
 /**
- * Does `work` on the files at and beside `path`, config.json's, under their lock, as the owner of that
- * home. The folder is made if it is missing; temporary files of killed writers are removed. The work is
- * done again if the lock was lost or another program wrote meanwhile.
+ * Does `work` on the files at and beside `path`, config.json's, under their lock, as the owner of
+ * that home. The folder is made if it is missing; temporary files of killed writers are removed.
+ * The work is done again if the lock was lost or another program wrote meanwhile.
  *
  * @throws ProfileError if the files cannot be had
  */
@@ -145,8 +147,8 @@ export async function readText(file: string, home?: OwnedHome): Promise<string |
 }
 
 /**
- * The record's text; undefined if there is none, '' if it is nothing that this user, or root, wrote:
- * it says what to put into this user's file.
+ * The record's text; undefined if there is none, '' if it is nothing that this user, or root,
+ * wrote: it says what to put into this user's file.
  */
 export async function readRecordText(target: string, home: OwnedHome): Promise<string | undefined> {
   return (await readRecordFile(target, home))?.text
@@ -191,8 +193,8 @@ async function repeatedly<T>(
 }
 
 /**
- * A program that had config.json open wrote into it right when it was replaced: what it wrote counts,
- * although it is in no file any more.
+ * A program that had config.json open wrote into it right when it was replaced: what it wrote
+ * counts, although it is in no file any more.
  */
 class ChangedByOpenFile extends ChangedMeanwhileError {
   readonly found: string
@@ -359,9 +361,9 @@ function prepare(
 }
 
 /**
- * Two things make a look and the rename after it come apart: code that runs for the first time, and the
- * scheduler, which does not interrupt a process at once that has just slept. On two busy cores this
- * halves what is lost of another program's writes.
+ * Two things make a look and the rename after it come apart: code that runs for the first time, and
+ * the scheduler, which does not interrupt a process at once that has just slept. On two busy cores
+ * this halves what is lost of another program's writes.
  */
 function prepareForTheInstant(next: Prepared | undefined): void {
   // To the name that it has: nothing happens.

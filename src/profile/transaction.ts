@@ -1,4 +1,6 @@
-/** config.json and its undo log as they lie on the disk: how they are read, and written together. */
+/**
+ * config.json and its undo log as they lie on the disk: how they are read, and written together.
+ */
 import { say } from '../text/prose.js'
 import { isSomebodys, type HomeState } from './home-state.js'
 import { ProfileError, systemErrorCode } from './profile-error.js'
@@ -66,10 +68,11 @@ export async function commitInstalled(
 /**
  * Writes a home from which runs are gone.
  *
- * The record first says that they have ended, unless somebody wrote over them, then config.json is written, and the record without them
- * last. If the process is killed in between, whoever comes next restores once more, before anything
- * else, which changes nothing that has been done. The last look at config.json comes right before the
- * record goes: a program that had read the file before and wrote it after us has brought an entry back.
+ * The record first says that they have ended, unless somebody wrote over them, then config.json is
+ * written, and the record without them last. If the process is killed in between, whoever comes
+ * next restores once more, before anything else, which changes nothing that has been done. The last
+ * look at config.json comes right before the record goes: a program that had read the file before
+ * and wrote it after us has brought an entry back.
  */
 export async function commitRestored(store: Store, from: HomeState, to: HomeState): Promise<void> {
   const remaining = new Set(to.log.entries.map(({ run }) => run))

@@ -5,7 +5,8 @@
  * An example. The user's file has the profile "ci" with the user's own key, and `current` is "me".
  *
  *   run A installs "ci"   log: A { replaced: user's ci, formerCurrent: "me" }
- *   run B installs "ci"   log: A as above, B { replaced: A's ci, of run A, formerCurrent: "ci", of run A }
+ *   run B installs "ci"   log: A as above,
+ *                         B { replaced: A's ci, of run A, formerCurrent: "ci", of run A }
  *   run A ends            The file shows B's entry and stays. B inherits what A replaced:
  *                         log: B { replaced: user's ci, formerCurrent: "me" }
  *   run B ends            The user's entry returns to the file, `current` is "me", the log goes.
@@ -117,8 +118,8 @@ export function parseUndoLog(text: string): UndoLog | 'damaged' | 'newer' {
 }
 
 /**
- * The log's text with `runs` marked as ended. Of the same length, so that it can be written in place:
- * that needs no space on the disk and no right to write the folder.
+ * The log's text with `runs` marked as ended. Of the same length, so that it can be written in
+ * place: that needs no space on the disk and no right to write the folder.
  */
 export function withRunsEnded(text: string, runs: readonly string[]): string {
   return runs.reduce(
@@ -131,7 +132,10 @@ export function isMarkedEnded(text: string, run: string): boolean {
   return text.includes(`${flagOf(run)}true`)
 }
 
-/** As formatUndoLog writes it, and nothing else in the file can be: inside strings quotes are escaped. */
+/**
+ * As formatUndoLog writes it, and nothing else in the file can be: inside strings quotes are
+ * escaped.
+ */
 function flagOf(run: string): string {
   return `\n      "run": ${JSON.stringify(run)},\n      "ended": `
 }

@@ -22,7 +22,9 @@ export interface ProfileRun {
   readonly target?: string | undefined
   /** The run's UUID; undefined to restore only what other runs left. */
   readonly id: string | undefined
-  /** A time that STS has vouched for. Without it only runs that have said so themselves are over. */
+  /**
+   * A time that STS has vouched for. Without it only runs that have said so themselves are over.
+   */
   readonly now: Date | undefined
 }
 
@@ -37,9 +39,9 @@ export interface Uninstalled {
 const WAIT_AT_MOST_MS = 60_000
 
 /**
- * Restores what a run's profile replaced, and what other runs left that have ended. Right after a main
- * that was killed at any instant, and any number of times. Never throws: what could not be undone is a
- * warning, and stays recorded for the next run on this home.
+ * Restores what a run's profile replaced, and what other runs left that have ended. Right after a
+ * main that was killed at any instant, and any number of times. Never throws: what could not be
+ * undone is a warning, and stays recorded for the next run on this home.
  */
 export async function uninstallProfile(
   run: ProfileRun,
@@ -128,7 +130,10 @@ async function restoreCopy({ path, id }: ProfileRun, target: string, options: St
   )
 }
 
-/** What happened, how long the session stays, and who will remove it. Sees to it that the next run does. */
+/**
+ * What happened, how long the session stays, and who will remove it. Sees to it that the next run
+ * does.
+ */
 async function explainFailure({ path, target, id }: ProfileRun, failure: unknown): Promise<Prose> {
   const reason = say`The aliyun CLI's profile could not be restored. ${textOf(failure)}`
   if (id === undefined) return reason

@@ -12,7 +12,7 @@ import type { AssumedRole } from './answers.js'
 import type { StsClient } from './client.js'
 
 /** Seconds; what the earlier roles of a chain are assumed for, the least that STS allows. */
-export const LINK_DURATION_SECONDS = 900
+const LINK_DURATION_SECONDS = 900
 
 /** The identity that the job ends with. */
 export interface Session {
@@ -143,7 +143,7 @@ export async function verifyKey(sts: StsClient, first: FirstIdentity): Promise<S
 }
 
 /** The session belongs, or would belong, to an account that allowed-account-ids does not list. */
-export class AccountNotAllowedError extends ActionError {
+class AccountNotAllowedError extends ActionError {
   override readonly name = 'AccountNotAllowedError'
   readonly code = 'account-not-allowed'
 }

@@ -1,4 +1,5 @@
-// Prints, as JSON, the key that Serverless Devs takes for a project's `access`, in SERVERLESS_DEVS_ACCESS.
+// Prints, as JSON, the key that Serverless Devs takes for a project's `access`, in
+// SERVERLESS_DEVS_ACCESS.
 import { createRequire } from 'node:module'
 
 const require = createRequire(import.meta.url)
