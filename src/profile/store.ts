@@ -226,12 +226,7 @@ function openStore(
   const known = new Map<StoredFile, Snapshot | undefined>()
 
   const read = (file: StoredFile): Promise<Snapshot | undefined> =>
-    explained(paths[file], () =>
-      waitWhileHeldOpen(
-        () => (file === 'config' ? readWhole(target, home) : readRecordFile(target, home)),
-        platform,
-      ),
-    )
+    explained(paths[file], () => (file === 'config' ? readWhole(target, home) : readRecordFile(target, home)))
 
   /** The last look before a write, as close to it as can be. */
   const assertUnchanged = (): void => {
@@ -418,7 +413,7 @@ async function readRecordFile(target: string, home: OwnedHome): Promise<Snapshot
 
 async function readWhole(file: string, home?: OwnedHome): Promise<Snapshot | undefined> {
   for (let attempt = 1; ; attempt += 1) {
-    const snapshot = look(file, home)
+    const snapshot = await waitWhileHeldOpen(() => look(file, home))
     // An older aliyun CLI truncates the file first, so a reader can see half of it.
     if (snapshot === undefined || attempt === 5 || isComplete(snapshot.text)) return snapshot
     await pause(20)
