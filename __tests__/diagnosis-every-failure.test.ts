@@ -1,47 +1,18 @@
+import { parsedInputs } from './support/parsed-inputs.js'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import type { Situation } from '../src/diagnosis/diagnosis.js'
 import { STS_ANSWERS } from '../src/diagnosis/sts-codes.js'
 import { readRunContext } from '../src/runner/run-context.js'
-import { parseInputs, type Inputs } from '../src/inputs/inputs.js'
 import { AssumeRoleError } from '../src/sts/role-chain.js'
 import { OidcTokenError } from '../src/identity/oidc-token.js'
 import { StsError } from '../src/sts/sts-error.js'
-import { TransportError, type TransportFault } from '../src/net/transport-error.js'
+import { TRANSPORT_FAULTS, TransportError } from '../src/net/transport-error.js'
 import { RetriesExhaustedError } from '../src/net/retry.js'
-import type { AccessKey } from '../src/identity/credentials.js'
 import { outsideCode } from './support/markdown.js'
 import { explained, NODE_20 } from './support/explained.js'
 
 const ROLE = 'acs:ram::1234567890123456:role/deploy'
-const FAULTS = [
-  'unreachable',
-  'broken',
-  'timeout',
-  'tls',
-  'proxy-forbidden',
-  'proxy-authentication',
-  'proxy-unreachable',
-  'proxy-redirect',
-  'proxy-tls',
-  'proxy-refused',
-  'proxy-invalid',
-  'proxy-unsupported',
-  'redirect',
-  'status',
-  'nonsense',
-] as const satisfies readonly TransportFault[]
-
-function inputs(given: Readonly<Record<string, string>>, environmentKey?: AccessKey): Inputs {
-  return parseInputs((name) => given[name], {
-    defaultSessionName: 'GitHubActions-1',
-    environmentKey,
-    otherFaults: [],
-    namesGiven: [],
-    secrets: [],
-  })
-}
-
 function jwt(claims: object, signature = 'signature'): string {
   return ['{"alg":"RS256"}', JSON.stringify(claims), signature]
     .map((part) => Buffer.from(part).toString('base64url'))
@@ -77,8 +48,8 @@ const refusals = STS_ANSWERS.flatMap((answer) =>
 
 const causes: readonly unknown[] = [
   ...refusals.map(({ error }) => error),
-  ...FAULTS.map((fault) => new TransportError(fault, 'sts.aliyuncs.com', ['what happened'])),
-  ...FAULTS.map(
+  ...TRANSPORT_FAULTS.map((fault) => new TransportError(fault, 'sts.aliyuncs.com', ['what happened'])),
+  ...TRANSPORT_FAULTS.map(
     (fault) =>
       new TransportError(fault, 'issuer.example', ['what happened'], { proxy: 'proxy.example:3128' }),
   ),
@@ -98,11 +69,11 @@ const RUNS = [
 const FORK = { pull_request: { head: { repo: null } } }
 
 describe('every code of the table', () => {
-  const OIDC = inputs({
+  const OIDC = parsedInputs({
     'role-to-assume': ROLE,
     'oidc-provider-arn': 'acs:ram::1234567890123456:oidc-provider/github',
   })
-  const KEY = inputs({
+  const KEY = parsedInputs({
     'role-to-assume': ROLE,
     'access-key-id': 'LTAI5tExample',
     'access-key-secret': 'ExampleSecret',
@@ -172,7 +143,7 @@ describe('whatever fails', () => {
             })
           if (kind === 2) given['credential-source'] = 'environment'
           const situation: Situation = {
-            inputs: inputs(given, own),
+            inputs: parsedInputs(given, own),
             run,
             event: FORK,
             oidcToken,
@@ -218,7 +189,7 @@ describe('whatever fails', () => {
           { 'credential-source': 'ecs-ram-role' },
         ]) {
           const situation: Situation = {
-            inputs: inputs({ 'role-to-assume': ROLE, ...given }),
+            inputs: parsedInputs({ 'role-to-assume': ROLE, ...given }),
             run,
             event: FORK,
             oidcToken: jwt(CLAIMS),

@@ -1,11 +1,12 @@
+import { parsedInputs } from './support/parsed-inputs.js'
 import { describe, expect, test } from '@jest/globals'
 import type { NodeSettings } from '../src/diagnosis/node-settings.js'
 import type { Situation } from '../src/diagnosis/diagnosis.js'
 import { explain } from '../src/diagnosis/explain.js'
 import { STS_ANSWERS } from '../src/diagnosis/sts-codes.js'
 import { OidcTokenError } from '../src/identity/oidc-token.js'
-import { parseInputs, type Inputs } from '../src/inputs/inputs.js'
-import { TransportError } from '../src/net/transport-error.js'
+import type { Inputs } from '../src/inputs/inputs.js'
+import { TRANSPORT_FAULTS, TransportError } from '../src/net/transport-error.js'
 import { RetriesExhaustedError } from '../src/net/retry.js'
 import { readRunContext } from '../src/runner/run-context.js'
 import { AssumeRoleError, type Caller } from '../src/sts/role-chain.js'
@@ -33,13 +34,13 @@ const COMMON = {
   'sts-endpoint': HOST,
   'inline-session-policy': '{"Version":"1","Statement":[]}',
 }
-const BY_OIDC = inputs({ ...COMMON, 'oidc-provider-arn': PROVIDER, audience: 'a'.repeat(2000) })
-const BY_FILE = inputs({
+const BY_OIDC = parsedInputs({ ...COMMON, 'oidc-provider-arn': PROVIDER, audience: 'a'.repeat(2000) })
+const BY_FILE = parsedInputs({
   ...COMMON,
   'oidc-provider-arn': PROVIDER,
   'oidc-token-file': `/${'f'.repeat(4000)}`,
 })
-const BY_KEY = inputs({
+const BY_KEY = parsedInputs({
   ...COMMON,
   'access-key-id': 'no-access-key-id',
   'access-key-secret': 'LTAI5tTwoIdsAreNoKeyAtAll',
@@ -62,16 +63,6 @@ const NODE: NodeSettings = {
   extraCas: { path: `/${'c'.repeat(4000)}`, failure: 'ENAMETOOLONG' },
   knowsSystemCas: true,
   usesSystemCas: false,
-}
-
-function inputs(given: Readonly<Record<string, string>>): Inputs {
-  return parseInputs((name) => given[name], {
-    defaultSessionName: 'GitHubActions-1',
-    environmentKey: undefined,
-    otherFaults: [],
-    namesGiven: [],
-    secrets: [],
-  })
 }
 
 function situation(of: Inputs, env: Readonly<Record<string, string>> = {}): Situation {
@@ -134,25 +125,7 @@ describe('with the longest names there are, the error fits into 4,096 characters
   })
 
   const others: [string, unknown, Record<string, string>?][] = [
-    ...(
-      [
-        'unreachable',
-        'broken',
-        'timeout',
-        'tls',
-        'proxy-forbidden',
-        'proxy-authentication',
-        'proxy-unreachable',
-        'proxy-redirect',
-        'proxy-tls',
-        'proxy-refused',
-        'proxy-invalid',
-        'proxy-unsupported',
-        'redirect',
-        'status',
-        'nonsense',
-      ] as const
-    ).map((code): [string, unknown] => [
+    ...TRANSPORT_FAULTS.map((code): [string, unknown] => [
       code,
       new TransportError(code, HOST, [{ value: WORDS }], { proxy: `${HOST}:65535` }),
     ]),

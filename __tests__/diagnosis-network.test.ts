@@ -1,9 +1,9 @@
+import { parsedInputs } from './support/parsed-inputs.js'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from '@jest/globals'
 import { knowsNodeUseSystemCa, readNodeSettings, type NodeSettings } from '../src/diagnosis/node-settings.js'
-import { parseInputs } from '../src/inputs/inputs.js'
 import { TransportError, type TransportFault } from '../src/net/transport-error.js'
 import { readRunContext } from '../src/runner/run-context.js'
 import { AssumeRoleError } from '../src/sts/role-chain.js'
@@ -30,17 +30,10 @@ function told(
     given?: Readonly<Record<string, string>>
   } = {},
 ): string {
-  const all: Readonly<Record<string, string>> = {
+  const inputs = parsedInputs({
     'role-to-assume': ROLE,
     'oidc-provider-arn': 'acs:ram::1234567890123456:oidc-provider/github',
     ...given,
-  }
-  const inputs = parseInputs((name) => all[name], {
-    defaultSessionName: 'GitHubActions-1',
-    environmentKey: undefined,
-    otherFaults: [],
-    namesGiven: [],
-    secrets: [],
   })
   const error = new TransportError(code, host ?? inputs.endpoint.host, ['what happened'], {
     proxy,

@@ -1,9 +1,10 @@
+import { parsedInputs } from './support/parsed-inputs.js'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import type { Situation } from '../src/diagnosis/diagnosis.js'
 import { wantsCaller } from '../src/diagnosis/explain.js'
 import { readRunContext } from '../src/runner/run-context.js'
-import { parseInputs, type Inputs } from '../src/inputs/inputs.js'
+import type { Inputs } from '../src/inputs/inputs.js'
 import type { FirstIdentity } from '../src/identity/first-identity.js'
 import { assumeRoles, AssumeRoleError } from '../src/sts/role-chain.js'
 import { stsClient, type StsClient } from '../src/sts/client.js'
@@ -26,16 +27,6 @@ function policiesIn({ attachments, summary }: Explained): string[] {
     fromLog.map((text) => JSON.parse(text) as unknown),
   )
   return fromLog
-}
-
-function inputsOf(given: Readonly<Record<string, string>>): Inputs {
-  return parseInputs((name) => given[name], {
-    defaultSessionName: 'GitHubActions-1',
-    environmentKey: undefined,
-    otherFaults: [],
-    namesGiven: [],
-    secrets: [],
-  })
 }
 
 describe('the policy in a message lets in who was refused', () => {
@@ -108,7 +99,7 @@ describe('the policy in a message lets in who was refused', () => {
       token: async () => Promise.resolve(oidcToken),
       providerArn: PROVIDER,
     }
-    const inputs = inputsOf({
+    const inputs = parsedInputs({
       'role-to-assume': roleArn,
       'oidc-provider-arn': PROVIDER,
       'sts-endpoint': standIn.sts.url,
@@ -127,7 +118,7 @@ describe('the policy in a message lets in who was refused', () => {
       'access-key-secret': key.accessKeySecret,
       'role-external-id': 'ticket-7',
     }
-    const inputs = inputsOf({ 'role-to-assume': roleArn, 'sts-endpoint': standIn.sts.url, ...given })
+    const inputs = parsedInputs({ 'role-to-assume': roleArn, 'sts-endpoint': standIn.sts.url, ...given })
     const base: FirstIdentity = { by: 'key', key, expiration: undefined }
     const [own = '', trust = '', ...more] = policiesIn(await refused(inputs, base))
     expect(more).toEqual([])
@@ -145,7 +136,7 @@ describe('the policy in a message lets in who was refused', () => {
     })
     const key = { ...user.accessKey, securityToken: undefined }
     const given = { 'access-key-id': key.accessKeyId, 'access-key-secret': key.accessKeySecret }
-    const inputs = inputsOf({
+    const inputs = parsedInputs({
       'role-to-assume': `${hub.arn} ${roleArn}`,
       'sts-endpoint': standIn.sts.url,
       ...given,
@@ -167,7 +158,7 @@ describe('the policy in a message lets in who was refused', () => {
       expiration: undefined,
     })
     const given = { 'access-key-id': root.accessKeyId, 'access-key-secret': root.accessKeySecret }
-    const inputs = inputsOf({ 'role-to-assume': roleArn, 'sts-endpoint': standIn.sts.url, ...given })
+    const inputs = parsedInputs({ 'role-to-assume': roleArn, 'sts-endpoint': standIn.sts.url, ...given })
     const [own = '', trust = ''] = policiesIn(await refused(inputs, asBase(root)))
     const user = standIn.ram.addUser({ name: `new-${count}`, policies: [own] })
     standIn.ram.setTrustPolicy(roleArn, trust)
@@ -177,7 +168,7 @@ describe('the policy in a message lets in who was refused', () => {
   })
 })
 
-const INPUTS = inputsOf({ 'role-to-assume': ROLE, 'oidc-provider-arn': PROVIDER })
+const INPUTS = parsedInputs({ 'role-to-assume': ROLE, 'oidc-provider-arn': PROVIDER })
 const word = fc.string({ unit: 'binary', minLength: 1, maxLength: 40 })
 /**
  * What an opener of pull requests may write into names, and what two renderings must not take for

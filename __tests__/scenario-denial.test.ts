@@ -1,35 +1,14 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import { STS_ANSWERS } from '../src/diagnosis/sts-codes.js'
-import {
-  NODES,
-  startJob,
-  type Job,
-  type JobOptions,
-  type StepInputs,
-  type StepResult,
-} from './support/job.js'
-import {
-  ACCOUNT,
-  DEPLOY_ROLE,
-  OIDC_ROLE,
-  oidcTrust,
-  PROVIDER_ARN,
-  startWorld,
-  type World,
-} from './support/world.js'
+import { NODES, type Job, type JobOptions, type StepInputs, type StepResult } from './support/job.js'
+import { ACCOUNT, DEPLOY_ROLE, OIDC_ROLE, oidcTrust, PROVIDER_ARN } from './support/world.js'
+import { useJobs, useWorld } from './support/set-up.js'
 
-let world: World
+const world = useWorld({ renewed: true })
+const startJob = useJobs(world)
 let job: Job
-
-beforeEach(async () => {
-  world = await startWorld()
-})
-afterEach(async () => {
-  job.remove()
-  await world.standIn.close()
-})
 
 /** What is printed before the error, and the error. */
 const printed = ({ log, errors }: StepResult): string => [log, ...errors].join('\n')
@@ -54,8 +33,7 @@ function requestsFor(code: string): number {
 // What a message says does not depend on the runtime; the project's workflow runs this on both all
 // the same.
 describe.each(NODES.slice(0, 1))('on %s', (node) => {
-  const newJob = (options: Partial<JobOptions> = {}): Job =>
-    (job = startJob({ standIn: world.standIn, node, ...options }))
+  const newJob = (options: Partial<JobOptions> = {}): Job => (job = startJob({ node, ...options }))
 
   // Every code of the table, whatever its family, in the call that it belongs to.
   const codes = STS_ANSWERS.flatMap((answer) =>

@@ -4,24 +4,17 @@
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import type { Fault } from '../stand-in/faults.js'
-import { startJob, type Job, type JobOptions } from './support/job.js'
-import { ACCOUNT, DEPLOY_ROLE, OIDC_ROLE, oidcTrust, startWorld, type World } from './support/world.js'
+import type { Job, JobOptions } from './support/job.js'
+import { useJobs, useWorld } from './support/set-up.js'
+import { ACCOUNT, DEPLOY_ROLE, OIDC_ROLE, oidcTrust } from './support/world.js'
 
-let world: World
+const world = useWorld({ renewed: true })
+const startJob = useJobs(world)
 let job: Job
 
-beforeEach(async () => {
-  world = await startWorld()
-})
-afterEach(async () => {
-  job.remove()
-  await world.standIn.close()
-})
-
-const newJob = (options: Partial<JobOptions> = {}): Job =>
-  (job = startJob({ standIn: world.standIn, ...options }))
+const newJob = (options: Partial<JobOptions> = {}): Job => (job = startJob(options))
 const callers = (): number =>
   world.standIn.requests.filter(({ action }) => action === 'GetCallerIdentity').length
 

@@ -6,7 +6,8 @@ import { handOver, type ProfileTarget } from './handover/hand-over.js'
 import { identityConflicts } from './handover/identity-conflicts.js'
 import { successReport } from './handover/report.js'
 import { stsTime } from './handover/sts-time.js'
-import { firstIdentity, type FirstIdentity } from './identity/first-identity.js'
+import { partsOf } from './identity/credentials.js'
+import { firstIdentity } from './identity/first-identity.js'
 import { parseInputs, secretsOf, type Inputs } from './inputs/inputs.js'
 import { defaultSessionName } from './inputs/role-session-name.js'
 import { retryPolicy } from './net/retry.js'
@@ -16,8 +17,8 @@ import type { LaunchedKeeper } from './refresh/launch-keeper.js'
 import type { JobEnvironment } from './runner/job-environment.js'
 import { endNotLaterThan } from './runner/process-end.js'
 import type { Runner } from './runner/runner.js'
-import { stsClient, type StsClient } from './sts/client.js'
-import { assertAllowedAccount, assumeRoles, verifyKey, type Session } from './sts/role-chain.js'
+import { stsClient } from './sts/client.js'
+import { assertAllowedAccount, sessionFrom } from './sts/role-chain.js'
 import { say, type Prose } from './text/prose.js'
 
 /** After the deadline, for a call that is being ended and for the explanation of a failure. */
@@ -60,13 +61,13 @@ export async function run(runner: Runner, job: JobEnvironment): Promise<void> {
       warn: runner.warning,
       onToken: (token) => (oidcToken = token),
     })
-    const session = await sessionOf(inputs, sts, first)
+    const session = await sessionFrom(sts, first, inputs.roles, inputs.session)
     if (inputs.maskAccountId) runner.mask(session.accountId)
     assertAllowedAccount(session, inputs.allowedAccountIds)
 
     await handOver(runner, job, inputs, session, profile, keeper)
     if (profile === undefined) await sweep(job, stsTime(session, inputs))
-    for (const warning of [...inputs.warnings, ...conflicts]) runner.warning(say`${warning}`)
+    for (const warning of [...inputs.warnings, ...conflicts]) runner.warning(warning)
     const { title, lines } = successReport(inputs, session, profile, new Date())
     runner.group(title, lines)
     await debugClaims(runner, job.variables, oidcToken)
@@ -91,16 +92,16 @@ function maskOnEntry(runner: Runner, job: JobEnvironment): void {
 }
 
 function readInputs(runner: Runner, job: JobEnvironment): Inputs {
-  const needsHome = runner.input('profile') !== undefined && typeof job.configFile !== 'string'
+  const { configFile } = job
+  const needsHome = runner.input('profile') !== undefined
   const inputs = parseInputs(runner.input, {
     defaultSessionName: defaultSessionName(job.run),
     environmentKey: job.environmentKey,
-    otherFaults: needsHome && typeof job.configFile !== 'string' ? [say`${job.configFile.message}`] : [],
+    otherFaults: needsHome && typeof configFile !== 'string' ? [say`${configFile.message}`] : [],
     namesGiven: job.inputNames,
     secrets: job.secrets,
   })
-  if (inputs.source.kind === 'environment')
-    for (const part of Object.values(inputs.source.key) as (string | undefined)[]) runner.mask(part ?? '')
+  if (inputs.source.kind === 'environment') for (const part of partsOf(inputs.source.key)) runner.mask(part)
   return inputs
 }
 
@@ -132,10 +133,4 @@ async function conflictsOf(inputs: Inputs, job: JobEnvironment): Promise<readonl
 /** What killed runs left on this home goes with the next step, even one that writes no profile. */
 async function sweep({ configFile }: JobEnvironment, now: Date): Promise<void> {
   if (typeof configFile === 'string') await sweepExpired(configFile, now)
-}
-
-async function sessionOf(inputs: Inputs, sts: StsClient, first: FirstIdentity): Promise<Session> {
-  return inputs.roles.length > 0
-    ? assumeRoles(sts, first, inputs.roles, inputs.session)
-    : verifyKey(sts, first)
 }

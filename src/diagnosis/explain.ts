@@ -3,9 +3,10 @@
  * and policies to paste if they help. Pure.
  */
 import { textOf } from '../errors/action-error.js'
+import { partsOf } from '../identity/credentials.js'
 import { OidcTokenError } from '../identity/oidc-token.js'
 import type { Inputs } from '../inputs/inputs.js'
-import { RetriesExhaustedError } from '../net/retry.js'
+import { inSeconds, RetriesExhaustedError } from '../net/retry.js'
 import { TransportError } from '../net/transport-error.js'
 import type { RunContext } from '../runner/run-context.js'
 import { createRedactor } from '../secrecy/redact.js'
@@ -161,8 +162,7 @@ function opening(notAssumed: AssumeRoleError | undefined): Prose {
 }
 
 function attemptsMade({ attempts, elapsedMs }: RetriesExhaustedError): Prose {
-  const seconds = `${(elapsedMs / 1000).toFixed(1)} s`
-  return [`${attempts} ${attempts === 1 ? 'attempt' : 'attempts'} in ${seconds}`]
+  return [`${attempts} ${attempts === 1 ? 'attempt' : 'attempts'} in ${inSeconds(elapsedMs)}`]
 }
 
 function retriesSpent({ call, because }: RetriesExhaustedError, inputs: Inputs): Prose {
@@ -186,11 +186,6 @@ function withoutFullStop(text: Prose): Prose {
  * might.
  */
 function secretsOf({ inputs, oidcToken }: Situation, notAssumed?: AssumeRoleError): (string | undefined)[] {
-  const keys = [notAssumed?.caller?.key, 'key' in inputs.source ? inputs.source.key : undefined]
-  return [
-    oidcToken,
-    ...keys.flatMap((key) =>
-      key === undefined ? [] : [key.accessKeyId, key.accessKeySecret, key.securityToken],
-    ),
-  ]
+  const key = 'key' in inputs.source ? inputs.source.key : undefined
+  return [oidcToken, ...partsOf(notAssumed?.caller?.key), ...partsOf(key)]
 }

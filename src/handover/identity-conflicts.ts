@@ -13,6 +13,14 @@ import type { ExportTarget } from '../inputs/table.js'
 import { readCurrentProfile, type CurrentProfile } from '../profile/config-file.js'
 import type { JobEnvironment } from '../runner/job-environment.js'
 import { say, type Prose } from '../text/prose.js'
+import {
+  IGNORING_VARIABLES,
+  KEY_VARIABLES,
+  OIDC_VARIABLES,
+  OSS_VARIABLES,
+  PROFILE_VARIABLES,
+  ROLE_VARIABLES,
+} from './program-variables.js'
 
 /** What this step passes on. */
 export interface HandedOn {
@@ -93,21 +101,6 @@ interface Rule {
   readonly text: (machine: Machine, programs: Prose) => Prose
 }
 
-/** In the CLI's order: it goes by the first. */
-const PROFILE_VARIABLES = ['ALIBABACLOUD_PROFILE', 'ALIBABA_CLOUD_PROFILE', 'ALICLOUD_PROFILE']
-const IGNORING_VARIABLES = ['ALIBABA_CLOUD_IGNORE_PROFILE', 'ALIBABACLOUD_IGNORE_PROFILE']
-const OIDC_VARIABLES = [
-  'ALIBABA_CLOUD_ROLE_ARN',
-  'ALIBABA_CLOUD_OIDC_PROVIDER_ARN',
-  'ALIBABA_CLOUD_OIDC_TOKEN_FILE',
-]
-const KEY_VARIABLES = [
-  'ALIBABA_CLOUD_ACCESS_KEY_ID',
-  'ALIBABACLOUD_ACCESS_KEY_ID',
-  'ALICLOUD_ACCESS_KEY',
-  'ALICLOUD_ACCESS_KEY_ID',
-]
-const OSS_VARIABLES = ['OSS_ACCESS_KEY_ID', 'OSS_ACCESS_KEY_SECRET', 'OSS_SESSION_TOKEN']
 const SERVERLESS_DEVS_VARIABLES = ['AccountID', 'AccessKeyID', 'AccessKeySecret']
 
 /** The only region that the CLI knows if it ignores its profiles. */
@@ -175,7 +168,7 @@ const CLI_RULES: readonly Rule[] = [
 ]
 
 const ROLE_RULES: readonly Rule[] = [
-  ...['ALIBABA_CLOUD_ROLE_ARN', 'ALICLOUD_ASSUME_ROLE_ARN'].map((name): Rule => ({
+  ...ROLE_VARIABLES.map((name): Rule => ({
     applies: ({ holders }) => holders([name]).length > 0,
     programs: 'Terraform',
     text: (_machine, programs) =>

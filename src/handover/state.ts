@@ -3,7 +3,7 @@
  * describes.
  */
 import { createHash } from 'node:crypto'
-import { jsonObject } from '../net/json.js'
+import { isJsonObject, jsonObject } from '../net/json.js'
 import type { RecordedKeeper } from '../refresh/stop-keeper.js'
 
 export interface StepState {
@@ -48,7 +48,7 @@ export function parseState(text: string): StepState | undefined {
   const object = jsonObject(text)
   if (object?.version !== VERSION) return undefined
   const { cleanup, variables, profile, keeper } = object
-  if (typeof cleanup !== 'boolean' || !isObject(variables)) return undefined
+  if (typeof cleanup !== 'boolean' || !isJsonObject(variables)) return undefined
   const exported: [string, ExportedVariable][] = []
   for (const [name, variable] of Object.entries(variables)) {
     if (!isStrings(variable)) return undefined
@@ -72,10 +72,6 @@ function parseKeeper(keeper: unknown): RecordedKeeper | undefined {
   return folder === undefined ? undefined : { folder, stopUrl }
 }
 
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
 function isStrings(value: unknown): value is Readonly<Record<string, string>> {
-  return isObject(value) && Object.values(value).every((entry) => typeof entry === 'string')
+  return isJsonObject(value) && Object.values(value).every((entry) => typeof entry === 'string')
 }

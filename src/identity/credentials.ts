@@ -12,3 +12,9 @@ export interface AccessKey {
 export interface TemporaryKey extends AccessKey {
   readonly securityToken: string
 }
+
+/** The parts of a key that there are; each of them is secret. */
+export function partsOf(key: AccessKey | undefined): string[] {
+  const { accessKeyId, accessKeySecret, securityToken } = key ?? {}
+  return [accessKeyId, accessKeySecret, securityToken].filter((part) => part !== undefined)
+}

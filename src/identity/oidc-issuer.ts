@@ -1,6 +1,7 @@
 /** The OIDC token from the CI's issuer. */
 import { jsonObject, textField } from '../net/json.js'
-import { isLoopback, send, unusableAnswer, type HttpAnswer } from '../net/request.js'
+import { isLoopback } from '../net/loopback.js'
+import { send, unusableAnswer, type HttpAnswer } from '../net/request.js'
 import { isTransientStatus, withRetries, type RetryPolicy } from '../net/retry.js'
 import { withoutSecrets } from '../secrecy/redact.js'
 import { say } from '../text/prose.js'

@@ -1,6 +1,7 @@
 /** The OIDC token from a file that something else keeps fresh. */
 import { access, constants, open, type FileHandle } from 'node:fs/promises'
 import type { Stats } from 'node:fs'
+import { nodeCodeOf } from '../net/node-codes.js'
 import { say, type Prose } from '../text/prose.js'
 import { describeNonToken } from './non-token.js'
 import { isJwt, OidcTokenError, type OidcTokenSource } from './oidc-token.js'
@@ -64,8 +65,7 @@ async function readRegularFile(path: string): Promise<{ content: string; stats: 
     return { content: buffer.toString('utf8', 0, length), stats }
   } catch (cause) {
     if (cause instanceof OidcTokenError) throw cause
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown cause'
-    throw unusable(path, `cannot be read (${code})`, cause)
+    throw unusable(path, `cannot be read (${nodeCodeOf(cause) ?? 'unknown cause'})`, cause)
   } finally {
     await file?.close()
   }

@@ -1,6 +1,6 @@
 /** What the inputs must be to each other: one table. Each input by itself is right already. */
 import type { CredentialSource } from '../identity/choose.js'
-import type { AccessKey } from '../identity/credentials.js'
+import { partsOf, type AccessKey } from '../identity/credentials.js'
 import { parseArn } from '../sts/arn.js'
 import { say, type Prose } from '../text/prose.js'
 import type { InputFault } from './fault.js'
@@ -219,8 +219,4 @@ function isTemporary(inputs: CheckedInputs): boolean {
 
 function assumesOnlyByOidc({ source, values }: Pick<CheckedInputs, 'source' | 'values'>): boolean {
   return source === 'oidc' && (values['role-to-assume']?.length ?? 0) <= 1
-}
-
-function partsOf(key: AccessKey | undefined): string[] {
-  return key === undefined ? [] : [key.accessKeyId, key.accessKeySecret, key.securityToken ?? '']
 }

@@ -3,7 +3,7 @@
  * one pass.
  */
 import { chooseSource, type CredentialSource } from '../identity/choose.js'
-import type { AccessKey } from '../identity/credentials.js'
+import { partsOf, type AccessKey } from '../identity/credentials.js'
 import { hiddenTexts } from '../secrecy/masks.js'
 import { createRedactor } from '../secrecy/redact.js'
 import { endpointOf } from '../sts/endpoint.js'
@@ -240,10 +240,6 @@ function toSource({ source, values, environmentKey }: CheckedInputs): Source | u
     case undefined:
       return undefined
   }
-}
-
-function partsOf(key: AccessKey | undefined): string[] {
-  return key === undefined ? [] : [key.accessKeyId, key.accessKeySecret, key.securityToken ?? '']
 }
 
 /** In the order of the table; names that it does not have come last. */

@@ -21,6 +21,11 @@ export function textField(object: Json | undefined, name: string): string | unde
   return typeof value === 'string' && value !== '' ? value : undefined
 }
 
+/** Whether a value is an object with named fields, and neither null nor a list. */
+export function isJsonObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
 function asObject(value: unknown): Json | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : undefined
+  return isJsonObject(value) ? value : undefined
 }

@@ -8,6 +8,7 @@ import https from 'node:https'
 import { isIP, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { say, type Prose } from '../text/prose.js'
+import { isLoopback } from './loopback.js'
 import { isBrokenCode, isParserCode, isTlsCode, nodeCodeOf } from './node-codes.js'
 import { proxyFor, proxyName } from './proxy.js'
 import { inSeconds, retryAfterMs, type RetryPolicy } from './retry.js'
@@ -49,14 +50,6 @@ export interface SendOptions {
    * see.
    */
   readonly linkLocal?: boolean
-}
-
-/**
- * Addresses of this machine: the only ones beside the metadata service that may be asked without
- * TLS.
- */
-export function isLoopback(hostname: string): boolean {
-  return /^(127(\.\d+){3}|\[::1\]|localhost)$/.test(hostname)
 }
 
 /** The error that an answer amounts to. */

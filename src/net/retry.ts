@@ -136,8 +136,13 @@ export function retryPolicy(
  * without a word.
  */
 export function onceWithin(seconds: number): RetryPolicy {
+  return silentRetryPolicy(1, seconds)
+}
+
+/** A policy whose calls leave no word in any log. */
+export function silentRetryPolicy(maxAttempts: number, timeoutSeconds: number): RetryPolicy {
   const silent = (): void => undefined
-  return retryPolicy(1, seconds, { onRetry: silent, trace: silent })
+  return retryPolicy(maxAttempts, timeoutSeconds, { onRetry: silent, trace: silent })
 }
 
 /** A call that was retried until attempts or time ran out. `cause` is what the last attempt met. */

@@ -20,22 +20,25 @@ import { say, type Prose } from '../text/prose.js'
  * - `proxy-unsupported`: a kind of proxy that this step does not speak (SOCKS)
  * - `proxy-invalid`: the variable that names the proxy does not hold the URL of one
  */
-export type TransportFault =
-  | 'unreachable'
-  | 'broken'
-  | 'timeout'
-  | 'tls'
-  | 'redirect'
-  | 'status'
-  | 'nonsense'
-  | 'proxy-forbidden'
-  | 'proxy-authentication'
-  | 'proxy-unreachable'
-  | 'proxy-redirect'
-  | 'proxy-tls'
-  | 'proxy-refused'
-  | 'proxy-unsupported'
-  | 'proxy-invalid'
+export const TRANSPORT_FAULTS = [
+  'unreachable',
+  'broken',
+  'timeout',
+  'tls',
+  'redirect',
+  'status',
+  'nonsense',
+  'proxy-forbidden',
+  'proxy-authentication',
+  'proxy-unreachable',
+  'proxy-redirect',
+  'proxy-tls',
+  'proxy-refused',
+  'proxy-unsupported',
+  'proxy-invalid',
+] as const
+
+export type TransportFault = (typeof TRANSPORT_FAULTS)[number]
 
 export interface TransportDetails {
   /** The proxy on the way, as host and port; undefined if there is none. */

@@ -18,6 +18,7 @@
  */
 import { createHash } from 'node:crypto'
 import type { AccessKey } from '../identity/credentials.js'
+import { isJsonObject } from '../net/json.js'
 
 /** Texts of config.json are its bytes, one character each. */
 export interface UndoLog {
@@ -108,7 +109,7 @@ export function parseUndoLog(text: string): UndoLog | 'damaged' | 'newer' {
   } catch {
     return 'damaged'
   }
-  if (!isObject(file)) return 'damaged'
+  if (!isJsonObject(file)) return 'damaged'
   const { version, created } = file
   if (typeof version === 'number' && version > VERSION) return 'newer'
   if (version !== VERSION || !Array.isArray(file.entries)) return 'damaged'
@@ -141,7 +142,7 @@ function flagOf(run: string): string {
 }
 
 function parseEntry(value: unknown): UndoEntry | undefined {
-  if (!isObject(value)) return undefined
+  if (!isJsonObject(value)) return undefined
   const {
     run,
     job,
@@ -181,25 +182,23 @@ function parseEntry(value: unknown): UndoEntry | undefined {
 }
 
 function isCreated(value: unknown): value is Created | undefined {
-  return value === undefined || (isObject(value) && isOptionalString(value.before))
+  return value === undefined || (isJsonObject(value) && isOptionalString(value.before))
 }
 
 function isReplaced(value: unknown): value is Replaced | undefined {
   return (
-    value === undefined || (isObject(value) && typeof value.text === 'string' && isOptionalString(value.run))
+    value === undefined ||
+    (isJsonObject(value) && typeof value.text === 'string' && isOptionalString(value.run))
   )
 }
 
 function isFormerCurrent(value: unknown): value is FormerCurrent | undefined {
   return (
-    value === undefined || (isObject(value) && isOptionalString(value.token) && isOptionalString(value.run))
+    value === undefined ||
+    (isJsonObject(value) && isOptionalString(value.token) && isOptionalString(value.run))
   )
 }
 
 function isOptionalString(value: unknown): value is string | undefined {
   return value === undefined || typeof value === 'string'
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,5 +1,6 @@
 import { textOf } from '../errors/action-error.js'
 import { say, type Prose } from '../text/prose.js'
+import { utcSeconds } from '../text/utc.js'
 import { parseConfig } from './config-text.js'
 import { restore } from './home-state.js'
 import { locate } from './place.js'
@@ -148,7 +149,7 @@ async function explainFailure({ path, target, id }: ProfileRun, failure: unknown
       return undefined
     })
     if (entry === undefined) return reason
-    const until = entry.expiration.toISOString().replace(/\.\d+Z$/, 'Z')
+    const until = utcSeconds(entry.expiration)
     const who = entry.ended
       ? 'The next run on this home removes it.'
       : 'A run on this home removes it after that.'

@@ -1,6 +1,7 @@
 /** The keeper's life: it serves the newest session, renews it, and ends when the job does. */
 import { existsSync, rmSync } from 'node:fs'
 import { setTimeout as sleepFor } from 'node:timers/promises'
+import { partsOf } from '../identity/credentials.js'
 import { postponeExpiration } from '../profile/postpone-expiration.js'
 import { uninstallProfile } from '../profile/uninstall.js'
 import { withoutSecrets } from '../secrecy/redact.js'
@@ -180,16 +181,14 @@ function troublesOf({ file, record, unexpected }: Trouble): string[] {
 
 function knownSecrets({ minting, first, readPath, stopPath, proxyVariables }: Order): string[] {
   const { source, issuer } = minting
-  const key = source.kind === 'access-key' || source.kind === 'environment' ? source.key : undefined
-  const all = [
-    ...Object.values<string | undefined>({ ...key }),
-    ...Object.values<string>({ ...first.key }),
-    issuer.requestToken,
+  return [
+    ...partsOf('key' in source ? source.key : undefined),
+    ...partsOf(first.key),
+    ...(issuer.requestToken === undefined ? [] : [issuer.requestToken]),
     readPath,
     stopPath,
     ...Object.values(proxyVariables),
   ]
-  return all.filter((secret) => secret !== undefined)
 }
 
 /** `process.exit` would wait for a name look-up or a file system that does not answer. */

@@ -2,10 +2,10 @@
 import { setTimeout as sleepFor } from 'node:timers/promises'
 import { ActionError } from '../errors/action-error.js'
 import { firstIdentity } from '../identity/first-identity.js'
-import { RetriesExhaustedError, retryPolicy } from '../net/retry.js'
+import { RetriesExhaustedError, silentRetryPolicy } from '../net/retry.js'
 import { withoutSecrets } from '../secrecy/redact.js'
 import { stsClient } from '../sts/client.js'
-import { assertAllowedAccount, assumeRoles, verifyKey } from '../sts/role-chain.js'
+import { assertAllowedAccount, sessionFrom } from '../sts/role-chain.js'
 import { StsError } from '../sts/sts-error.js'
 import { plain, say } from '../text/prose.js'
 import { KeeperError } from './keeper-error.js'
@@ -40,7 +40,7 @@ export async function mintSession(minting: Minting, mask: (secret: string) => vo
 async function mintFrom(minting: Minting, mask: (secret: string) => void): Promise<FreshSession> {
   const { source, roles, endpoint, maxAttempts, timeoutSeconds, issuer, onlyHardenedMetadata } = minting
   const silent = (): void => undefined
-  const policy = retryPolicy(maxAttempts, timeoutSeconds, { onRetry: silent, trace: silent })
+  const policy = silentRetryPolicy(maxAttempts, timeoutSeconds)
   const sts = stsClient(endpoint, policy, mask, minting.runId)
   const first = await firstIdentity(source, {
     issuer,
@@ -50,8 +50,7 @@ async function mintFrom(minting: Minting, mask: (secret: string) => void): Promi
     warn: silent,
     onToken: silent,
   })
-  const session =
-    roles.length > 0 ? await assumeRoles(sts, first, roles, minting.session) : await verifyKey(sts, first)
+  const session = await sessionFrom(sts, first, roles, minting.session)
   assertAllowedAccount(session, minting.allowedAccountIds)
   return { key: session.key, expiration: expirationOf(session.expiration) }
 }

@@ -5,7 +5,7 @@
 import type { AccessKey, TemporaryKey } from '../identity/credentials.js'
 import type { Issuer } from '../identity/oidc-issuer.js'
 import type { SessionRequest, Source } from '../inputs/inputs.js'
-import { jsonObject } from '../net/json.js'
+import { isJsonObject, jsonObject } from '../net/json.js'
 import type { FreshSession } from './renewal.js'
 import type { WorkerProcess } from './worker-process.js'
 
@@ -170,7 +170,7 @@ interface Fields {
 }
 
 function fieldsOf(value: unknown): Fields {
-  if (!isObject(value)) throw new NotAnOrder()
+  if (!isJsonObject(value)) throw new NotAnOrder()
   const read = <T>(name: string, isKind: (field: unknown) => field is T): T => {
     const field = value[name]
     if (!isKind(field)) throw new NotAnOrder()
@@ -186,7 +186,7 @@ function fieldsOf(value: unknown): Fields {
     texts: (name) =>
       read(
         name,
-        (field): field is Record<string, string> => isObject(field) && Object.values(field).every(isText),
+        (field): field is Record<string, string> => isJsonObject(field) && Object.values(field).every(isText),
       ),
     fields: (name) => fieldsOf(value[name]),
   }
@@ -194,8 +194,4 @@ function fieldsOf(value: unknown): Fields {
 
 function isText(value: unknown): value is string {
   return typeof value === 'string'
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

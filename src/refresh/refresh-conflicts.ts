@@ -6,6 +6,14 @@
  */
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import {
+  IGNORING_VARIABLES,
+  KEY_VARIABLES,
+  OIDC_VARIABLES,
+  OSS_VARIABLES,
+  PROFILE_VARIABLES,
+  ROLE_VARIABLES,
+} from '../handover/program-variables.js'
 import type { Inputs } from '../inputs/inputs.js'
 import { readCurrentProfile, type CurrentProfile } from '../profile/config-file.js'
 import type { JobEnvironment } from '../runner/job-environment.js'
@@ -26,22 +34,9 @@ export interface RefreshSurroundings {
   readonly sdkFile: string | undefined
 }
 
-const KEY_VARIABLES = [
-  'ALIBABA_CLOUD_ACCESS_KEY_ID',
-  'ALIBABACLOUD_ACCESS_KEY_ID',
-  'ALICLOUD_ACCESS_KEY',
-  'ALICLOUD_ACCESS_KEY_ID',
-]
-const OIDC_VARIABLES = [
-  'ALIBABA_CLOUD_ROLE_ARN',
-  'ALIBABA_CLOUD_OIDC_PROVIDER_ARN',
-  'ALIBABA_CLOUD_OIDC_TOKEN_FILE',
-]
-/** In the CLI's order. */
-const PROFILE_VARIABLES = ['ALIBABACLOUD_PROFILE', 'ALIBABA_CLOUD_PROFILE', 'ALICLOUD_PROFILE']
 const TOOL_VARIABLES = [
   {
-    names: ['OSS_ACCESS_KEY_ID', 'OSS_ACCESS_KEY_SECRET', 'OSS_SESSION_TOKEN'],
+    names: OSS_VARIABLES,
     program: 'ossutil and the OSS SDKs',
   },
   { names: ['SECURITY_TOKEN'], program: 'Packer' },
@@ -99,9 +94,7 @@ function cliConflicts({ variables, profileName, setCurrent, exports }: RefreshSu
   const ours = exports && setCurrent ? ['ALICLOUD_PROFILE'] : []
   const [naming] = held(variables, PROFILE_VARIABLES).filter((name) => !ours.includes(name))
   const disabled = variables.ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS ?? ''
-  const [ignoring] = ['ALIBABA_CLOUD_IGNORE_PROFILE', 'ALIBABACLOUD_IGNORE_PROFILE'].filter(
-    (name) => variables[name] === 'TRUE',
-  )
+  const [ignoring] = IGNORING_VARIABLES.filter((name) => variables[name] === 'TRUE')
   return [
     ...(/^(1|true)$/i.test(disabled)
       ? [
@@ -161,7 +154,7 @@ function sdkConflicts({ variables, profileName, current, sdkFile }: RefreshSurro
 function terraformConflicts({ variables }: RefreshSurroundings): Prose[] {
   const token = held(variables, KEY_VARIABLES).length > 0 ? [] : held(variables, ['ALICLOUD_SECURITY_TOKEN'])
   return [
-    ...held(variables, ['ALIBABA_CLOUD_ROLE_ARN', 'ALICLOUD_ASSUME_ROLE_ARN']).map(
+    ...held(variables, ROLE_VARIABLES).map(
       (name) =>
         say`${name} names a role: Terraform assumes it once more, on top of this step's identity. Remove the variable from this job.`,
     ),

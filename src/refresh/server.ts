@@ -6,6 +6,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { utcSeconds } from '../text/utc.js'
 import type { CurrentSession } from './renewal.js'
 
 export interface KeeperServerOptions {
@@ -76,8 +77,7 @@ export async function serve(options: KeeperServerOptions): Promise<KeeperServer>
       AccessKeyId: key.accessKeyId,
       AccessKeySecret: key.accessKeySecret,
       SecurityToken: key.securityToken,
-      // Python and Go reject fractions of a second.
-      Expiration: expiration.toISOString().replace(/\.\d+Z$/, 'Z'),
+      Expiration: utcSeconds(expiration),
     })
   }
 

@@ -4,6 +4,7 @@ import { mkdirSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { ProfileTarget } from '../handover/hand-over.js'
 import type { Inputs, Source } from '../inputs/inputs.js'
+import { nodeCodeOf } from '../net/node-codes.js'
 import type { JobEnvironment } from '../runner/job-environment.js'
 import type { Session } from '../sts/role-chain.js'
 import { say } from '../text/prose.js'
@@ -90,7 +91,7 @@ export async function startKeeper(
   } catch (cause) {
     rmSync(folder, { recursive: true, force: true })
     if (cause instanceof KeeperError) throw cause
-    const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown cause'
+    const reason = nodeCodeOf(cause) ?? 'unknown cause'
     throw new KeeperError(say`refresh: ${folder} could not be made (${reason}).`, { cause })
   }
 }

@@ -2,6 +2,7 @@
 import { rmSync } from 'node:fs'
 import { request } from 'node:http'
 import { basename } from 'node:path'
+import { nodeCodeOf } from '../net/node-codes.js'
 import { say, type Prose } from '../text/prose.js'
 import { parseKeeperReport, type KeeperReport } from './keeper-report.js'
 
@@ -27,7 +28,7 @@ export async function stopKeeper({ folder, stopUrl }: RecordedKeeper): Promise<S
     if (stopUrl === undefined) return { notes: [], warnings: [] }
     return told(await post(stopUrl))
   } catch (failure) {
-    const reason = failure instanceof Error && 'code' in failure ? String(failure.code) : 'no usable answer'
+    const reason = nodeCodeOf(failure) ?? 'no usable answer'
     return {
       notes: [],
       warnings: [

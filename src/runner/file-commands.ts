@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { accessSync, appendFileSync, constants, statSync, truncateSync } from 'node:fs'
 import { EOL } from 'node:os'
 import { ActionError } from '../errors/action-error.js'
+import { nodeCodeOf } from '../net/node-codes.js'
 import { say, type Prose } from '../text/prose.js'
 
 /** A file command cannot be written. */
@@ -42,7 +43,7 @@ function isForbidden(cause: unknown): boolean {
 }
 
 function codeOf(cause: unknown): string {
-  return typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : 'unknown cause'
+  return nodeCodeOf(cause) ?? 'unknown cause'
 }
 
 /**

@@ -40,6 +40,7 @@ export function readJobEnvironment(
   variables: Readonly<Record<string, string | undefined>>,
   platform: NodeJS.Platform,
 ): JobEnvironment {
+  const passwords = proxyPasswords(variables)
   return {
     variables,
     platform,
@@ -51,11 +52,11 @@ export function readJobEnvironment(
     },
     environmentKey: environmentKey(variables),
     onlyHardenedMetadata: variables.ALIBABA_CLOUD_IMDSV1_DISABLED?.toLowerCase() === 'true',
-    proxyPasswords: proxyPasswords(variables),
+    proxyPasswords: passwords,
     inputNames: Object.keys(variables)
       .filter((name) => INPUT_PREFIX.test(name))
       .map((name) => name.replace(INPUT_PREFIX, '').toLowerCase()),
-    secrets: [...proxyPasswords(variables), ...secretsIn(variables)],
+    secrets: [...passwords, ...secretsIn(variables)],
   }
 }
 

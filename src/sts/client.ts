@@ -3,7 +3,7 @@
  * nothing of roles' order, inputs or the runner.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { AccessKey } from '../identity/credentials.js'
+import { partsOf, type AccessKey } from '../identity/credentials.js'
 import type { OidcTokenSource } from '../identity/oidc-token.js'
 import { jsonObject, textField, type Json } from '../net/json.js'
 import { connectAhead, send, type HttpAnswer, type HttpRequest } from '../net/request.js'
@@ -83,7 +83,7 @@ export function stsClient(
           call,
           await assumeRoleRequest(target, caller, request),
           policy,
-          secretsOf(caller),
+          partsOf(caller),
         )
         return assumedRole(call, request.roleArn, object, answer, mask)
       }
@@ -115,7 +115,7 @@ export function stsClient(
           call,
           await getCallerIdentityRequest(target, caller),
           quick,
-          secretsOf(caller),
+          partsOf(caller),
         )
         return callerIdentity(object, answer)
       }
@@ -124,16 +124,12 @@ export function stsClient(
   }
 }
 
-function secretsOf({ accessKeyId, accessKeySecret, securityToken }: AccessKey): (string | undefined)[] {
-  return [accessKeyId, accessKeySecret, securityToken]
-}
-
 /** @param secrets what the request holds */
 async function ask(
   call: StsCall,
   request: HttpRequest,
   policy: RetryPolicy,
-  secrets: readonly (string | undefined)[],
+  secrets: readonly string[],
 ): Promise<[Json, HttpAnswer]> {
   const answer = await send(request, { call, policy })
   const requestId = textField(jsonObject(answer.body), 'RequestId')

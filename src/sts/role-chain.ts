@@ -60,6 +60,20 @@ export class AssumeRoleError extends ActionError {
 }
 
 /**
+ * The session of the last role, or the first identity's own if there is no role to assume.
+ *
+ * @throws AssumeRoleError; what `verifyKey` throws
+ */
+export async function sessionFrom(
+  sts: StsClient,
+  first: FirstIdentity,
+  roles: readonly string[],
+  sessionRequest: SessionRequest,
+): Promise<Session> {
+  return roles.length > 0 ? assumeRoles(sts, first, roles, sessionRequest) : verifyKey(sts, first)
+}
+
+/**
  * Assumes the roles in order. Duration, policy and external ID belong to the last one. The source
  * identity goes with the first signed call and persists from there (AssumeRole's SourceIdentity),
  * unless the session of an OIDC token has it already.
@@ -127,7 +141,7 @@ function sourceIdentityToSend(ours: string | undefined, taken: string | undefine
  *
  * @throws StsError, TransportError, RetriesExhaustedError
  */
-export async function verifyKey(sts: StsClient, first: FirstIdentity): Promise<Session> {
+async function verifyKey(sts: StsClient, first: FirstIdentity): Promise<Session> {
   if (first.by === 'oidc' || first.key.securityToken === undefined)
     throw new Error('only a temporary key can be passed on')
   const key: TemporaryKey = { ...first.key, securityToken: first.key.securityToken }

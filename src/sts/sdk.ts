@@ -16,6 +16,7 @@ import stsSdk from '@alicloud/sts20150401'
 import { Request, RuntimeOptions } from '@darabonba/typescript'
 import type { AccessKey } from '../identity/credentials.js'
 import type { HttpRequest } from '../net/request.js'
+import { utcSeconds } from '../text/utc.js'
 import type { AssumeRoleRequest, AssumeRoleWithOidcRequest } from './client.js'
 
 const ALGORITHM = 'ACS3-HMAC-SHA256'
@@ -99,7 +100,7 @@ class RequestBuilder extends stsSdk.default {
     signed.query = request.query ?? {}
     signed.headers = {
       ...commonHeaders(this.#target, action, version),
-      'x-acs-date': timestamp(new Date()),
+      'x-acs-date': utcSeconds(new Date()),
       // The SDK's own nonce is a hash of the host's name, the process ID and Math.random.
       'x-acs-signature-nonce': randomBytes(16).toString('hex'),
       'x-acs-content-sha256': HASH_OF_NOTHING,
@@ -139,7 +140,7 @@ class RequestBuilder extends stsSdk.default {
       Action: action,
       Version: version,
       Format: 'JSON',
-      Timestamp: timestamp(new Date()),
+      Timestamp: utcSeconds(new Date()),
       SignatureNonce: randomBytes(16).toString('hex'),
       ...request.query,
     }).toString()
@@ -165,9 +166,4 @@ function commonHeaders(
     accept: 'application/json',
     'user-agent': userAgent,
   }
-}
-
-/** UTC without milliseconds, as STS demands. */
-function timestamp(date: Date): string {
-  return date.toISOString().replace(/\.\d{3}Z$/, 'Z')
 }

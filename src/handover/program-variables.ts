@@ -1,0 +1,26 @@
+/** Variables by which programs find an identity of their own, in the order in which they ask. */
+
+/** The aliyun CLI goes by the first. */
+export const PROFILE_VARIABLES = ['ALIBABACLOUD_PROFILE', 'ALIBABA_CLOUD_PROFILE', 'ALICLOUD_PROFILE']
+
+/** With the value TRUE. */
+export const IGNORING_VARIABLES = ['ALIBABA_CLOUD_IGNORE_PROFILE', 'ALIBABACLOUD_IGNORE_PROFILE']
+
+/** All three together, as ACK's RRSA sets them. */
+export const OIDC_VARIABLES = [
+  'ALIBABA_CLOUD_ROLE_ARN',
+  'ALIBABA_CLOUD_OIDC_PROVIDER_ARN',
+  'ALIBABA_CLOUD_OIDC_TOKEN_FILE',
+]
+
+export const KEY_VARIABLES = [
+  'ALIBABA_CLOUD_ACCESS_KEY_ID',
+  'ALIBABACLOUD_ACCESS_KEY_ID',
+  'ALICLOUD_ACCESS_KEY',
+  'ALICLOUD_ACCESS_KEY_ID',
+]
+
+/** Each names a role that Terraform assumes on top of the identity that it has. */
+export const ROLE_VARIABLES = ['ALIBABA_CLOUD_ROLE_ARN', 'ALICLOUD_ASSUME_ROLE_ARN']
+
+export const OSS_VARIABLES = ['OSS_ACCESS_KEY_ID', 'OSS_ACCESS_KEY_SECRET', 'OSS_SESSION_TOKEN']
