@@ -11,6 +11,7 @@ import { STS_ANSWERS } from '../src/diagnosis/sts-codes.js'
 import { logText } from '../src/text/document.js'
 import { plain } from '../src/text/prose.js'
 import { startStandIn } from '../stand-in/stand-in.js'
+import { posixOnly } from './support/platform.js'
 
 const GITHUB = 'https://token.actions.githubusercontent.com'
 const PROVIDER = 'acs:ram::1234567890123456:oidc-provider/github'
@@ -18,7 +19,8 @@ const shown = (issuer: string | undefined, providerArn: string | undefined): str
   plain(logText(fingerprintCommands(issuer, providerArn)))
 
 describe('the fingerprint', () => {
-  test("the printed command prints that of the root CA, which the server's own chain lacks", async () => {
+  const inShell = posixOnly('the command is for a POSIX shell')
+  inShell("the printed command prints that of the root CA, which the server's own chain lacks", async () => {
     const standIn = await startStandIn({ tls: true })
     try {
       const [command = ''] =

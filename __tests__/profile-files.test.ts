@@ -11,6 +11,7 @@ import { readText, type SystemCalls } from '../src/profile/store.js'
 import { sweepExpired } from '../src/profile/sweep.js'
 import { uninstallProfile } from '../src/profile/uninstall.js'
 import { plain } from '../src/text/prose.js'
+import { posixOnly } from './support/platform.js'
 import { profileOf } from './support/profile-arbitraries.js'
 
 const NOW = new Date('2026-01-02T03:04:05Z')
@@ -94,6 +95,20 @@ async function refusal(work: Promise<unknown>): Promise<string> {
   return error instanceof Error ? error.message : ''
 }
 
+const withModes = posixOnly('Windows has no mode bits')
+const withLinks = posixOnly('links need a right there, and pipes are not among files')
+
+/** Every path below a folder, with what `ls -l` would show of it but the times. */
+function everythingIn(folder: string): string[] {
+  return fs
+    .readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .sort()
+    .map((name) => {
+      const { mode, size, ino } = fs.lstatSync(join(folder, name))
+      return [name, mode, size, ino].join(' ')
+    })
+}
+
 const systemError = (code: string) => Object.assign(new Error(code), { code, syscall: 'test' })
 
 describe('a clean home', () => {
@@ -110,9 +125,12 @@ describe('a clean home', () => {
         '\t\t\t"access_key_secret": "s\\u003c\\u0026\\u003e",\n\t\t\t"sts_token": "CAIS+/=",\n\t\t\t"region_id": "cn-hangzhou",\n' +
         '\t\t\t"output_format": "json",\n\t\t\t"language": "en",\n\t\t\t"site": "china"\n\t\t}\n\t],\n\t"meta_path": ""\n}',
     )
-    expect(fs.statSync(path).mode & 0o777).toBe(0o600)
-    expect(fs.statSync(`${path}.ci-record`).mode & 0o777).toBe(0o600)
-    expect(fs.statSync(dirname(path)).mode & 0o777).toBe(0o755)
+    // Windows has no mode bits.
+    if (process.platform !== 'win32') {
+      expect(fs.statSync(path).mode & 0o777).toBe(0o600)
+      expect(fs.statSync(`${path}.ci-record`).mode & 0o777).toBe(0o600)
+      expect(fs.statSync(dirname(path)).mode & 0o777).toBe(0o755)
+    }
     expect(files()).toEqual(['config.json', 'config.json.ci-record'])
     expect(read(`${path}.ci-record`)).not.toMatch(/STS\.a|s<|CAIS/)
 
@@ -292,15 +310,17 @@ describe('runs that follow or overlap each other', () => {
 })
 
 describe('what is refused, by the check before the network and by main, with nothing changed', () => {
-  const refused: [string, () => void, RegExp][] = [
+  const refusedOnPosix: [string, () => void, RegExp][] = [
     ['a link to itself', () => fs.symlinkSync('config.json', path), /config\.json.* leads back to itself/],
     [
       'a link into a missing folder',
       () => fs.symlinkSync('/nonexistent/x/config.json', path),
       /\/nonexistent\/x\/config\.json, whose folder does not exist/,
     ],
-    ['a directory', () => fs.mkdirSync(path), /config\.json is a directory/],
     ['a pipe', () => void execFileSync('mkfifo', [path]), /config\.json is a device, pipe or socket/],
+  ]
+  const refused: typeof refusedOnPosix = [
+    ['a directory', () => fs.mkdirSync(path), /config\.json is a directory/],
     ['an empty file', () => put(''), /config\.json is empty.*remove the file/],
     ['half a file', () => put('{\n\n"current": "me",'), /config\.json, line 3: /],
     [
@@ -317,20 +337,22 @@ describe('what is refused, by the check before the network and by main, with not
       /\.aliyun is not a directory: remove or rename it/,
     ],
   ]
-  test.each(refused)('%s', async (_name, prepare, message) => {
+  const expectRefusal = async (_name: string, prepare: () => void, message: RegExp): Promise<void> => {
     fs.mkdirSync(dirname(path))
     prepare()
-    const before = execFileSync('ls', ['-lR', '--time-style=+', home], { encoding: 'utf8' })
+    const before = everythingIn(home)
     for (const work of [() => checkProfile({ path }), () => main('1', 'ci')]) {
       const said = await refusal(work())
       expect(said).toMatch(message)
       expect(said).not.toContain('LTAIsecret')
       expect(said).not.toContain('\n')
     }
-    expect(execFileSync('ls', ['-lR', '--time-style=+', home], { encoding: 'utf8' })).toBe(before)
-  })
+    expect(everythingIn(home)).toEqual(before)
+  }
+  test.each(refused)('%s', expectRefusal)
+  withLinks.each(refusedOnPosix)('%s', expectRefusal)
 
-  test("another user's file or folder", async () => {
+  posixOnly('Windows has no user numbers')("another user's file or folder", async () => {
     put(USERS)
     jest.spyOn(process, 'getuid').mockReturnValue(4242)
     for (const work of [() => checkProfile({ path }), () => main('1', 'ci')])
@@ -340,7 +362,7 @@ describe('what is refused, by the check before the network and by main, with not
     expect((await post('1')).warnings).toEqual([])
   })
 
-  const asUser = process.getuid?.() === 0 ? test.skip : test
+  const asUser = process.getuid?.() === 0 ? test.skip : withModes
   asUser('a folder that may not be written', async () => {
     put(USERS)
     fs.chmodSync(dirname(path), 0o555)
@@ -350,7 +372,7 @@ describe('what is refused, by the check before the network and by main, with not
   })
 })
 
-test('what others may write is warned of', async () => {
+withModes('what others may write is warned of', async () => {
   put(USERS)
   fs.chmodSync(path, 0o602)
   fs.chmodSync(dirname(path), 0o777)
@@ -359,18 +381,21 @@ test('what others may write is warned of', async () => {
   expect(fs.statSync(path).mode & 0o777).toBe(0o600)
 })
 
-const onPosix = process.platform === 'win32' ? test.skip : test
-onPosix("a folder that the user's own group can write is ordinary, and another group's is not", async () => {
-  put(USERS)
-  fs.chmodSync(dirname(path), 0o775)
-  expect((await main('1', 'ci')).warnings).toEqual([])
-  jest.spyOn(process as { getegid: () => number }, 'getegid').mockReturnValue(4243)
-  expect((await main('2', 'ci')).warnings.map(plain)).toEqual([
-    expect.stringContaining(`${dirname(path)} is writable by other users`),
-  ])
-})
+withModes(
+  "a folder that the user's own group can write is ordinary, and another group's is not",
+  async () => {
+    put(USERS)
+    fs.chmodSync(dirname(path), 0o775)
+    expect((await main('1', 'ci')).warnings).toEqual([])
+    jest.spyOn(process as { getegid: () => number }, 'getegid').mockReturnValue(4243)
+    expect((await main('2', 'ci')).warnings.map(plain)).toEqual([
+      expect.stringContaining(`${dirname(path)} is writable by other users`),
+    ])
+  },
+)
 
 describe('a system that refuses', () => {
+  const atOnce = posixOnly('there, what is refused is tried again')
   /**
    * The real calls, of which the one number `fails` of a kind gives `code`, or every later one too.
    */
@@ -396,21 +421,27 @@ describe('a system that refuses', () => {
     }
   }
 
-  test.each([
+  const expectError = async (
+    kind: keyof SystemCalls,
+    fails: number,
+    code: string,
+    message: RegExp,
+  ): Promise<void> => {
+    put(USERS)
+    expect(await refusal(main('1', 'ci', {}, failing(kind, fails, code)))).toMatch(message)
+    expect(read()).toBe(USERS)
+    expect(files()).toEqual(['config.json'])
+  }
+  const AS_IT_WAS = 'main at %s %d with %s: an error, and the home as it was'
+  test.each<Parameters<typeof expectError>>([
     ['open', 1, 'ENOSPC', /ci-record: no space left/],
     ['open', 2, 'ENOSPC', /config\.json: no space left/],
     ['rename', 1, 'EROFS', /read-only/],
+  ])(AS_IT_WAS, expectError)
+  atOnce.each<Parameters<typeof expectError>>([
     ['rename', 2, 'EBUSY', /mount its folder/],
     ['rename', 2, 'EACCES', /permission denied/],
-  ] as const)(
-    'main at %s %d with %s: an error, and the home as it was',
-    async (kind, fails, code, message) => {
-      put(USERS)
-      expect(await refusal(main('1', 'ci', {}, failing(kind, fails, code)))).toMatch(message)
-      expect(read()).toBe(USERS)
-      expect(files()).toEqual(['config.json'])
-    },
-  )
+  ])(AS_IT_WAS, expectError)
 
   test('a disk that is full in main and stays so: post needs no space', async () => {
     put(USERS)
@@ -461,7 +492,7 @@ describe('a system that refuses', () => {
     expect(files()).toEqual(['config.json'])
   })
 
-  test('a main whose profile cannot be written leaves no record of it', async () => {
+  atOnce('a main whose profile cannot be written leaves no record of it', async () => {
     put(USERS)
     await main('1', 'ci')
     const before = fs.readFileSync(`${path}.ci-record`, 'utf8')
@@ -477,13 +508,6 @@ describe('a record that cannot be read', () => {
     ['an older version', (record) => fs.writeFileSync(record, '{"version": 1, "layers": []}')],
     ['another shape', (record) => fs.writeFileSync(record, '{"version": 2, "entries": [{"run": 5}]}')],
     [
-      'a link',
-      (record) => {
-        fs.renameSync(record, join(home, 'record'))
-        fs.symlinkSync(join(home, 'record'), record)
-      },
-    ],
-    [
       'a directory',
       (record) => {
         fs.rmSync(record)
@@ -491,24 +515,32 @@ describe('a record that cannot be read', () => {
       },
     ],
   ]
-  test.each(damaged)(
-    '%s: post says so and leaves it, main sets it aside and works',
-    async (_name, damage) => {
-      put(USERS)
-      await main('1', 'me')
-      damage(`${path}.ci-record`)
-      const before = read()
-      expect((await post('1')).warnings).toEqual([
-        expect.stringMatching(/^The aliyun CLI's profile could not be restored: the record .* is damaged.*$/),
-      ])
-      expect(read()).toBe(before)
-      const { warnings } = await main('2', 'b')
-      expect(warnings.map(plain)).toEqual([expect.stringContaining('ci-record.damaged-')])
-      expect(files().filter((name) => name.includes('.damaged-'))).toHaveLength(1)
-      await post('2')
-      expect(read()).toBe(before)
-    },
-  )
+  const expectSetAside = async (_name: string, damage: (record: string) => void): Promise<void> => {
+    put(USERS)
+    await main('1', 'me')
+    damage(`${path}.ci-record`)
+    const before = read()
+    expect((await post('1')).warnings).toEqual([
+      expect.stringMatching(/^The aliyun CLI's profile could not be restored: the record .* is damaged.*$/),
+    ])
+    expect(read()).toBe(before)
+    const { warnings } = await main('2', 'b')
+    expect(warnings.map(plain)).toEqual([expect.stringContaining('ci-record.damaged-')])
+    expect(files().filter((name) => name.includes('.damaged-'))).toHaveLength(1)
+    await post('2')
+    expect(read()).toBe(before)
+  }
+  const SET_ASIDE = '%s: post says so and leaves it, main sets it aside and works'
+  test.each(damaged)(SET_ASIDE, expectSetAside)
+  withLinks.each<(typeof damaged)[number]>([
+    [
+      'a link',
+      (record) => {
+        fs.renameSync(record, join(home, 'record'))
+        fs.symlinkSync(join(home, 'record'), record)
+      },
+    ],
+  ])(SET_ASIDE, expectSetAside)
 })
 
 describe('a record of a newer version', () => {

@@ -120,7 +120,7 @@ describe('mask-account-id', () => {
     runner.info(say`${'acs:ram::5555666677778888:role/x'}`)
     runner.warning(say`account ${'9999000011112222'}, role ${'acs:sts::123456789:assumed-role/a/b'}`)
     runner.fail(say`${'1234123412341234'}`, say`x ${'y'.repeat(2040) + ' 4321432143214321'}`)
-    const lines = written.split('\n')
+    const lines = written.split(/\r?\n/)
     for (const id of [
       '5555666677778888',
       '9999000011112222',
@@ -140,20 +140,21 @@ describe('mask-account-id', () => {
 })
 
 describe('the job summary', () => {
+  /** Its last line ends as lines do on this system. */
+  const summarized = (): string => readFileSync(summary, 'utf8').replaceAll('\r\n', '\n')
+
   test('is cleaned as the log is', async () => {
     runner.mask('the-secret')
     runner.maskAccountIds()
     await runner.summary(
       markdown(say`A ${'the-secret'}`, [paragraph(say`${'acs:ram::5555666677778888:role/x'}`)]),
     )
-    expect(readFileSync(summary, 'utf8')).toBe('### A `***`\n\n`acs:ram::***:role/x`\n\n')
+    expect(summarized()).toBe('### A `***`\n\n`acs:ram::***:role/x`\n\n')
   })
 
   test('that is too long for GitHub points to the log', async () => {
     await runner.summary(markdown(['A'], [paragraph(['word '.repeat(300_000)])]))
-    expect(readFileSync(summary, 'utf8')).toBe(
-      'The message is too long for a job summary. It is in the log of the step.\n\n',
-    )
+    expect(summarized()).toBe('The message is too long for a job summary. It is in the log of the step.\n\n')
   })
 
   test('that cannot be written is no failure', async () => {

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { hashOf } from '../src/handover/state.js'
 import { NODES, type Job, type JobOptions } from './support/job.js'
-import { posixOnly } from './support/platform.js'
+import { linuxOnly } from './support/platform.js'
 import { useJobs, useWorld } from './support/set-up.js'
 import { ACCOUNT } from './support/world.js'
 
@@ -156,7 +156,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(post?.env.size).toBe(0)
   })
 
-  const withFullDevice = posixOnly('Windows has no device that is always full')
+  const withFullDevice = linuxOnly('no other system has a device that is always full')
   for (const [cleanup, files] of [
     ['true', []],
     ['false', []],

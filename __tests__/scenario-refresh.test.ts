@@ -14,6 +14,7 @@ import {
   uriOf,
   type ServedAnswer,
 } from './support/keepers.js'
+import { linuxOnly } from './support/platform.js'
 import { useFolder, useJobs, useWorld } from './support/set-up.js'
 import { DEPLOY_ROLE } from './support/world.js'
 
@@ -89,8 +90,10 @@ describe.each(NODES)('on %s', (node) => {
     })
     expect(first?.status).toBe(200)
     expect(file()).toEqual(fileWith(first ?? { status: 0, body: {} }))
-    expect(statSync(fileOf(job)).mode & 0o777).toBe(0o600)
-    expect(statSync(dirname(fileOf(job))).mode & 0o777).toBe(0o700)
+    // Windows has no mode bits.
+    const [fileMode, folderMode] = process.platform === 'win32' ? [0o666, 0o666] : [0o600, 0o700]
+    expect(statSync(fileOf(job)).mode & 0o777).toBe(fileMode)
+    expect(statSync(dirname(fileOf(job))).mode & 0o777).toBe(folderMode)
 
     // Masked: both paths and the first session. Nowhere else: the paths in what main printed or
     // saved.
@@ -115,7 +118,7 @@ describe.each(NODES)('on %s', (node) => {
       const text = readFileSync(fileOf(job), 'utf8')
       return !text.includes(first?.body.AccessKeyId ?? '')
     })
-    expect(statSync(fileOf(job)).mode & 0o777).toBe(0o600)
+    expect(statSync(fileOf(job)).mode & 0o777).toBe(fileMode)
     expect(world.standIn.authenticate(now?.body.AccessKeyId ?? '', now?.body.SecurityToken)).toMatchObject({
       accessKeySecret: now?.body.AccessKeySecret,
     })
@@ -129,7 +132,8 @@ describe.each(NODES)('on %s', (node) => {
     expect(await served(`http://127.0.0.1:${port ?? ''}/${readPath ?? ''}`)).toBeUndefined()
   })
 
-  test('nothing secret is in the environment and the arguments of the keeper', async () => {
+  const seen = linuxOnly('elsewhere the keeper cannot be found among the processes')
+  seen('nothing secret is in the environment and the arguments of the keeper', async () => {
     const job = newJob({
       env: {
         HTTPS_PROXY: 'http://user:proxy-password@127.0.0.1:1',
@@ -207,7 +211,7 @@ describe.each(NODES)('on %s', (node) => {
   })
 
   describe('the end', () => {
-    test('a keeper that was killed: post warns and restores', async () => {
+    seen('a keeper that was killed: post warns and restores', async () => {
       const job = newJob()
       await main(job)
       const [keeper] = keepersOf(job)
@@ -229,14 +233,14 @@ describe.each(NODES)('on %s', (node) => {
       await nothingLeft(job)
     })
 
-    test('it is told to end by a signal: nothing is left', async () => {
+    seen('it is told to end by a signal: nothing is left', async () => {
       const job = newJob()
       await main(job)
       process.kill(keepersOf(job)[0]?.pid ?? 0, 'SIGTERM')
       await nothingLeft(job)
     })
 
-    test("the job's worker is gone: nothing is left, though no post ran", async () => {
+    seen("the job's worker is gone: nothing is left, though no post ran", async () => {
       const folder = temporaryFolder()
       // The step's parent is a process of the worker's name, which goes on living when the step has
       // ended.

@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { startJob, type Job } from './support/job.js'
+import { posixOnly } from './support/platform.js'
 import { shareHome } from './support/shared-home.js'
 import { startWorld } from './support/world.js'
 
@@ -52,7 +53,7 @@ describe('jobs on one home', () => {
     expect(readdirSync(join(first.home, '.aliyun'))).toEqual([])
   })
 
-  test('are refused before any request if the home does not exist or leads nowhere', async () => {
+  test('are refused before any request if the home does not exist', async () => {
     const job = newJob()
     const requests = world.standIn.requests.length
     rmSync(job.home, { recursive: true })
@@ -60,7 +61,13 @@ describe('jobs on one home', () => {
       expect.stringMatching(/home directory .* does not exist/),
     ])
     expect(existsSync(job.home)).toBe(false)
-    mkdirSync(job.home)
+    expect(world.standIn.requests).toHaveLength(requests)
+  })
+
+  const linked = posixOnly('links need a right there')
+  linked('are refused before any request if .aliyun is a link that leads nowhere', async () => {
+    const job = newJob()
+    const requests = world.standIn.requests.length
     symlinkSync(join(mkdtempSync(join(tmpdir(), 'nowhere-')), 'x'), join(job.home, '.aliyun'))
     expect((await job.main({ ...world.byKey, profile: 'ci' })).errors).toEqual([
       expect.stringMatching(/symbolic link that leads nowhere/),

@@ -32,6 +32,8 @@ const TESTS = [
   'scenario-identity-conflicts',
   'scenario-main',
   'scenario-post',
+  'scenario-refresh',
+  'scenario-refresh-renewal',
   'scenario-secrecy',
   'scenario-shared-home',
   'scenario-token-file',

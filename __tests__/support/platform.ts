@@ -11,6 +11,15 @@ export function posixOnly(reason: string, platform: NodeJS.Platform = process.pl
 }
 
 /**
+ * `test` for what only Linux has. Anywhere else, the test is skipped, and its title says why.
+ *
+ * @param reason a clause without a full stop
+ */
+export function linuxOnly(reason: string, platform: NodeJS.Platform = process.platform): typeof test {
+  return platform === 'linux' ? test : skipped(`only on Linux: ${reason}`)
+}
+
+/**
  * `test` for what only Windows has. Anywhere else, the test is skipped, and its title says why.
  *
  * @param reason a clause without a full stop

@@ -55,7 +55,8 @@ function told({ renewals, failure, troubles }: KeeperReport): StoppedKeeper {
 /** Only a folder of the name that main gives one, whatever the state says. */
 function removeKeeperFolder(folder: string): void {
   if (!/^alibaba-cloud-keeper-[0-9a-f]{16}$/.test(basename(folder))) return
-  rmSync(folder, { recursive: true, force: true })
+  // The keeper removes it as well. On Windows a file that two remove is there until both are done.
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
 }
 
 async function post(url: string): Promise<KeeperReport> {
