@@ -1,10 +1,8 @@
 /** Other programs write config.json, at the very instants that hurt. */
-import { posixOnly } from './support/platform.js'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import fs from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { posixOnly } from './support/platform.js'
 import { makeProfileHome, USERS, type ProfileHome } from './support/profile-home.js'
 
 let place: ProfileHome
@@ -103,30 +101,68 @@ describe.each([
   })
 })
 
-const replacedTest = posixOnly('Windows replaces no file that somebody has open')
+describe('a program whose next text lies beside config.json', () => {
+  const beside = (): string => `${dirname(place.path)}/.config.json.tmp-1234567890`
 
-replacedTest('what a program writes into a file that we have just replaced counts', async () => {
-  for (const name of ['main', 'post']) {
-    place.remove()
-    place = makeProfileHome()
+  test('is waited for, so that neither loses what it wrote', async () => {
     place.put(USERS)
-    if (name === 'post') await place.main('1', 'ci')
-    const held = fs.openSync(place.path, 'r+')
-    let isFirst = true
-    const rename = (from: string, to: string): void => {
-      const text = place.read()
-      fs.renameSync(from, to)
-      if (to !== place.path || !isFirst) return
-      isFirst = false
-      fs.ftruncateSync(held)
-      fs.writeSync(held, withProfile(text, 'foreign'), 0)
+    const sync = (): Promise<void> => {
+      if (fs.existsSync(beside()) || place.names().length > 1) return Promise.resolve()
+      fs.writeFileSync(beside(), withProfile(place.read(), 'foreign'))
+      setTimeout(() => {
+        fs.renameSync(beside(), place.path)
+      }, 20)
+      return Promise.resolve()
     }
-    if (name === 'main') await place.main('1', 'ci', {}, { calls: { rename } })
-    else await place.post('1', { calls: { rename } })
-    fs.closeSync(held)
-    expect(place.names()).toEqual(name === 'main' ? ['me', 'foreign', 'ci'] : ['me', 'foreign'])
-  }
+    await place.main('1', 'ci', {}, { calls: { sync }, writerPatienceMs: 60_000 })
+    expect(place.names()).toEqual(['me', 'foreign', 'ci'])
+    await place.post('1')
+    expect(place.names()).toEqual(['me', 'foreign'])
+  })
+
+  test('is not waited for if it was killed long ago', async () => {
+    place.put(USERS)
+    fs.writeFileSync(beside(), USERS)
+    const anHourAgo = Date.now() / 1000 - 3600
+    fs.utimesSync(beside(), anHourAgo, anHourAgo)
+    await place.main('1', 'ci', {}, { writerPatienceMs: Infinity })
+    expect(place.names()).toEqual(['me', 'ci'])
+    expect(fs.existsSync(beside())).toBe(true)
+  })
+
+  test('holds nobody up for good', async () => {
+    place.put(USERS)
+    fs.writeFileSync(beside(), USERS)
+    await place.main('1', 'ci', {}, { writerPatienceMs: 20 })
+    expect(place.names()).toEqual(['me', 'ci'])
+  })
 })
+
+posixOnly('Windows replaces no file that somebody has open')(
+  'what a program writes into a file that we have just replaced counts',
+  async () => {
+    for (const name of ['main', 'post']) {
+      place.remove()
+      place = makeProfileHome()
+      place.put(USERS)
+      if (name === 'post') await place.main('1', 'ci')
+      const held = fs.openSync(place.path, 'r+')
+      let isFirst = true
+      const rename = (from: string, to: string): void => {
+        const text = place.read()
+        fs.renameSync(from, to)
+        if (to !== place.path || !isFirst) return
+        isFirst = false
+        fs.ftruncateSync(held)
+        fs.writeSync(held, withProfile(text, 'foreign'), 0)
+      }
+      if (name === 'main') await place.main('1', 'ci', {}, { calls: { rename } })
+      else await place.post('1', { calls: { rename } })
+      fs.closeSync(held)
+      expect(place.names()).toEqual(name === 'main' ? ['me', 'foreign', 'ci'] : ['me', 'foreign'])
+    }
+  },
+)
 
 test('a program that never stops writing makes us fail in the end, with nothing lost', async () => {
   place.put(USERS)
@@ -140,39 +176,4 @@ test('a program that never stops writing makes us fail in the end, with nothing 
   )
   expect(place.names()).toEqual(['me', `foreign${writes - 1}`])
   expect(place.files()).toEqual(['config.json'])
-})
-
-replacedTest('a real program that writes all the time loses nothing', async () => {
-  place.put(JSON.stringify({ current: 'me', profiles: [{ name: 'me', mode: 'AK' }] }))
-  // It adds profiles one by one and stops if one of its own is missing.
-  const script = `
-    const fs = require('node:fs')
-    const path = process.argv[1]
-    let count = 0
-    const step = () => {
-      let config
-      try { config = JSON.parse(fs.readFileSync(path, 'utf8')) } catch { return setTimeout(step, 1) }
-      const own = config.profiles.filter(({ name }) => name.startsWith('own')).length
-      if (own !== count) { console.log('lost one of ' + count); process.exit(1) }
-      if (fs.existsSync(path + '.stop')) { console.log(count); process.exit(0) }
-      config.profiles.push({ name: 'own' + count++, mode: 'AK' })
-      fs.writeFileSync(path + '.own', JSON.stringify(config))
-      fs.renameSync(path + '.own', path)
-      setTimeout(step, 10 + Math.random() * 20)
-    }
-    step()`
-  const writer = spawn(process.execPath, ['-e', script, place.path], { stdio: ['ignore', 'pipe', 'inherit'] })
-  let said = ''
-  writer.stdout.setEncoding('utf8').on('data', (text: string) => (said += text))
-  const ended = once(writer, 'exit')
-  while (!fs.existsSync(place.path) || !place.read().includes('own0')) await new Promise(setImmediate)
-  for (let turn = 0; turn < 15; turn += 1) {
-    await place.main(`run${turn}`, 'ci')
-    await place.post(`run${turn}`)
-  }
-  fs.writeFileSync(`${place.path}.stop`, '')
-  expect(await ended).toEqual([0, null])
-  expect(Number(said)).toBeGreaterThan(0)
-  expect(place.names().filter((name) => name?.startsWith('own') === true)).toHaveLength(Number(said))
-  expect(fs.readdirSync(join(dirname(place.path))).filter((name) => name.includes('.ci-'))).toEqual([])
 })

@@ -1,6 +1,7 @@
 import { fieldsOf, parseConfig, refusalError, refusalOf } from './config-text.js'
 import { locate } from './place.js'
-import { atHome, readText } from './store.js'
+import { readText } from './snapshot.js'
+import { atHome } from './store.js'
 
 /** The profile that the aliyun CLI uses unless told otherwise. Holds no secret. */
 export interface CurrentProfile {

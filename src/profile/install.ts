@@ -4,17 +4,10 @@ import { say, type Prose } from '../text/prose.js'
 import type { CliProfile } from './config-edit.js'
 import { parseConfig, refusalError, type ConfigText } from './config-text.js'
 import { install, restore, type HomeState } from './home-state.js'
+import { recordPathOf } from './neighbours.js'
 import { checkOwners, locate, makeFolder } from './place.js'
-import {
-  atHome,
-  explained,
-  readRecordText,
-  readText,
-  recordPathOf,
-  withStore,
-  type Store,
-  type StoreOptions,
-} from './store.js'
+import { readText } from './snapshot.js'
+import { atHome, explained, readRecordText, withStore, type Store, type StoreOptions } from './store.js'
 import { commitInstalled, commitRestored, isOver, parseRecord } from './transaction.js'
 import { EMPTY_UNDO_LOG, type UndoEntry } from './undo-log.js'
 

@@ -18,6 +18,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { ActionError } from '../errors/action-error.js'
 import { say } from '../text/prose.js'
+import { removeQuietly } from './neighbours.js'
 import { explainSystemError, ProfileError, systemErrorCode } from './profile-error.js'
 
 /** A lock without a sign of life for so long belongs to a killed process. Milliseconds. */
@@ -234,13 +235,5 @@ function removeIfEmpty(folder: string): boolean {
   } catch (error) {
     // Not empty, or gone: it is another's.
     return systemErrorCode(error) === 'ENOENT'
-  }
-}
-
-function removeQuietly(file: string): void {
-  try {
-    fs.unlinkSync(file)
-  } catch {
-    // Gone, or not to be removed: then the lock stays, and its error names it.
   }
 }

@@ -1,5 +1,6 @@
+import { hasTemporaryFiles } from './neighbours.js'
 import { locate } from './place.js'
-import { atHome, hasTemporaryFiles, readRecordText, withStore } from './store.js'
+import { atHome, readRecordText, withStore } from './store.js'
 import { isOver, parseRecord } from './transaction.js'
 import { uninstallFrom } from './uninstall.js'
 

@@ -3,8 +3,9 @@
  */
 import { say } from '../text/prose.js'
 import { isSomebodys, type HomeState } from './home-state.js'
+import { recordPathOf } from './neighbours.js'
 import { ProfileError, systemErrorCode } from './profile-error.js'
-import { recordPathOf, type Change, type Store, type StoredFile } from './store.js'
+import type { Change, Store, StoredFile } from './store.js'
 import { EMPTY_UNDO_LOG, formatUndoLog, parseUndoLog, type UndoEntry, type UndoLog } from './undo-log.js'
 
 /**

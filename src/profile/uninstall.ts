@@ -3,10 +3,10 @@ import { say, type Prose } from '../text/prose.js'
 import { utcSeconds } from '../text/utc.js'
 import { parseConfig } from './config-text.js'
 import { restore } from './home-state.js'
+import { hasTraces } from './neighbours.js'
 import { locate } from './place.js'
 import {
   atHome,
-  hasTraces,
   markEndedWithoutLock,
   readRecordText,
   withStore,
