@@ -21,7 +21,7 @@ import { startWorld, type World } from './support/world.js'
 // Limits in bytes and in files. Raising one is a decision: what it buys belongs into the commit's
 // message.
 const MAX_DIST = 540_000
-const MAX_DIST_GZIPPED = 155_000
+const MAX_DIST_GZIPPED = 160_000
 const MAX_ARCHIVE = 190_000
 const MAX_MAIN_FILES = 2
 const MAX_MAIN_BYTES = 356_000
