@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { assertNotExpired, temporaryKey, utcTime } from '../src/identity/session-fields.js'
 import type { HttpAnswer } from '../src/net/request.js'
 import { assumedRole, callerIdentity, successOf, type AssumedRole } from '../src/sts/answers.js'
-import type { Json } from '../src/net/json.js'
+import { jsonObject, type Json } from '../src/net/json.js'
 
 const ROLE = 'acs:ram::1234567890123456:role/Deploy_1'
 const NOW = '2026-01-02T03:04:05Z'
@@ -30,11 +30,15 @@ function answer(body: unknown, status = 200, date = NOW): HttpAnswer {
   }
 }
 
+function success(given: HttpAnswer): Json {
+  return successOf('AssumeRole', given, jsonObject(given.body), [])
+}
+
 /** What an answer comes to: the session, or the code of its error. */
 function outcomeOf(body: unknown, status = 200, date = NOW): AssumedRole | string {
   const given = answer(body, status, date)
   try {
-    return assumedRole('AssumeRole', ROLE, successOf('AssumeRole', given, []), given, () => undefined)
+    return assumedRole('AssumeRole', ROLE, success(given), given, () => undefined)
   } catch (failure) {
     return (failure as { code: string }).code
   }
@@ -130,9 +134,7 @@ describe('a session of STS', () => {
     const masked: string[] = []
     const given = answer(withCredentials({ AccessKeyId: 'a b', Expiration: 'soon' }))
     expect(() =>
-      assumedRole('AssumeRole', ROLE, successOf('AssumeRole', given, []), given, (secret) =>
-        masked.push(secret),
-      ),
+      assumedRole('AssumeRole', ROLE, success(given), given, (secret) => masked.push(secret)),
     ).toThrow()
     expect(masked).toEqual(['a b', 'secret', 'token'])
   })
@@ -156,9 +158,9 @@ describe('a session of STS', () => {
   ])('%s is not, and the error names both', (arn) => {
     const given = answer(withArn(arn))
     expect(outcomeOf(withArn(arn))).toBe('session-of-another-role')
-    expect(() =>
-      assumedRole('AssumeRole', ROLE, successOf('AssumeRole', given, []), given, () => undefined),
-    ).toThrow(new RegExp(`${ROLE}[^]*${arn}`))
+    expect(() => assumedRole('AssumeRole', ROLE, success(given), given, () => undefined)).toThrow(
+      new RegExp(`${ROLE}[^]*${arn}`),
+    )
   })
 
   test.each([

@@ -26,6 +26,7 @@ export interface AssumedRole {
   readonly requestId: string | undefined
 }
 
+/** Whose key a call was signed with, as STS's GetCallerIdentity says. */
 export interface CallerIdentity {
   readonly arn: string
   readonly accountId: string
@@ -34,10 +35,16 @@ export interface CallerIdentity {
 /**
  * The JSON object of a success, which is status 200 and nothing else.
  *
+ * @param object the JSON object in the answer's body; undefined if it holds none
  * @param secrets what the request held; STS may quote it back
  * @throws StsError if STS refuses; TransportError if this is not an answer of STS
  */
-export function successOf(call: StsCall, answer: HttpAnswer, secrets: readonly (string | undefined)[]): Json {
+export function successOf(
+  call: StsCall,
+  answer: HttpAnswer,
+  object: Json | undefined,
+  secrets: readonly (string | undefined)[],
+): Json {
   const { status } = answer
   const unusable = (code: 'nonsense' | 'redirect' | 'status', what: Prose) =>
     unusableAnswer(answer, code, say`${[call]}: ${what}`)
@@ -45,7 +52,6 @@ export function successOf(call: StsCall, answer: HttpAnswer, secrets: readonly (
   if (status === 302) throw unusable('status', ['STS is throttling (302)'])
   if (status >= 300 && status < 400)
     throw unusable('redirect', say`a redirect (${status}), which is not STS's answer`)
-  const object = jsonObject(answer.body)
   const code = textField(object, 'Code')
   if (object !== undefined && code !== undefined) throw refusal(call, code, object, answer, secrets)
   if (isTransientStatus(status)) throw unusable('status', say`status ${status}`)
@@ -56,7 +62,7 @@ export function successOf(call: StsCall, answer: HttpAnswer, secrets: readonly (
 
 /**
  * @param roleArn the role that was asked for
- * @param mask told each secret of the answer before it is judged
+ * @param mask called with each secret of the answer before it is checked
  * @throws TransportError if a required field is missing or malformed; SessionRejectedError
  */
 export function assumedRole(

@@ -12,27 +12,10 @@ import { userAgentOfRun } from '../net/user-agent.js'
 import { withoutSecrets } from '../secrecy/redact.js'
 import { say } from '../text/prose.js'
 import { assumedRole, callerIdentity, successOf, type AssumedRole, type CallerIdentity } from './answers.js'
+import type { AssumeRoleRequest, AssumeRoleWithOidcRequest } from './sdk.js'
 import type { StsCall } from './sts-error.js'
 
-/** What both ways of assuming a role take. */
-export interface RoleRequest {
-  readonly roleArn: string
-  readonly roleSessionName: string
-  /** Seconds. */
-  readonly durationSeconds: number
-  /** JSON. */
-  readonly policy: string | undefined
-}
-
-export interface AssumeRoleRequest extends RoleRequest {
-  readonly externalId: string | undefined
-  readonly sourceIdentity: string | undefined
-}
-
-export interface AssumeRoleWithOidcRequest extends RoleRequest {
-  readonly oidcProviderArn: string
-}
-
+/** STS's calls, each checked and retried. */
 export interface StsClient {
   /** @throws StsError, TransportError, SessionRejectedError, RetriesExhaustedError */
   readonly assumeRole: (caller: AccessKey, request: AssumeRoleRequest) => Promise<AssumedRole>
@@ -53,7 +36,7 @@ export interface StsClient {
 
 /**
  * @param endpoint the https URL of an STS host (http for a stand-in on loopback)
- * @param mask told each secret of an answer before anything else is done with it
+ * @param mask called with each secret of an answer before anything else is done with it
  * @param runId GITHUB_RUN_ID, for the User-Agent
  */
 export function stsClient(
@@ -124,7 +107,10 @@ export function stsClient(
   }
 }
 
-/** @param secrets what the request holds */
+/**
+ * @param secrets what the request holds; STS may quote it back
+ * @returns the JSON object of STS's success, and the answer that it came in
+ */
 async function ask(
   call: StsCall,
   request: HttpRequest,
@@ -132,7 +118,8 @@ async function ask(
   secrets: readonly string[],
 ): Promise<[Json, HttpAnswer]> {
   const answer = await send(request, { call, policy })
-  const requestId = textField(jsonObject(answer.body), 'RequestId')
+  const object = jsonObject(answer.body)
+  const requestId = textField(object, 'RequestId')
   if (requestId !== undefined) policy.trace(say`${[call]}: RequestId ${withoutSecrets(requestId, secrets)}`)
-  return [successOf(call, answer, secrets), answer]
+  return [successOf(call, answer, object, secrets), answer]
 }

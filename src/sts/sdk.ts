@@ -17,7 +17,6 @@ import { Request, RuntimeOptions } from '@darabonba/typescript'
 import type { AccessKey } from '../identity/credentials.js'
 import type { HttpRequest } from '../net/request.js'
 import { utcSeconds } from '../text/utc.js'
-import type { AssumeRoleRequest, AssumeRoleWithOidcRequest } from './client.js'
 
 const ALGORITHM = 'ACS3-HMAC-SHA256'
 const HASH_OF_NOTHING = createHash('sha256').digest('hex')
@@ -26,6 +25,27 @@ const HASH_OF_NOTHING = createHash('sha256').digest('hex')
 export interface StsTarget {
   readonly endpoint: URL
   readonly userAgent: string
+}
+
+/** What both ways of assuming a role take. */
+interface RoleRequest {
+  readonly roleArn: string
+  readonly roleSessionName: string
+  /** Seconds. */
+  readonly durationSeconds: number
+  /** JSON. */
+  readonly policy: string | undefined
+}
+
+/** What a call of AssumeRole takes besides the caller's key. */
+export interface AssumeRoleRequest extends RoleRequest {
+  readonly externalId: string | undefined
+  readonly sourceIdentity: string | undefined
+}
+
+/** What a call of AssumeRoleWithOIDC takes besides the token. */
+export interface AssumeRoleWithOidcRequest extends RoleRequest {
+  readonly oidcProviderArn: string
 }
 
 /** A request for AssumeRole, signed anew at each call. */

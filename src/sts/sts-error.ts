@@ -15,53 +15,44 @@ export interface AccessDeniedDetail {
   readonly encodedDiagnosticMessage: string | undefined
 }
 
-export interface StsRefusal {
+/** What STS says when it refuses a call: the error's own fields. */
+type StsRefusal = Omit<StsError, Exclude<keyof ActionError, 'code'>>
+
+/**
+ * STS answered, and its answer is no. Holds what STS said, without the caller's keys and tokens.
+ */
+export class StsError extends ActionError {
+  override readonly name = 'StsError'
   readonly call: StsCall
   /** STS's own code. */
   readonly code: string
   /** STS's own words. */
   readonly reason: string
+  /** The HTTP status. */
   readonly status: number
   readonly host: string
   readonly requestId: string | undefined
   /** STS's page about this very error. */
   readonly recommend: string | undefined
   readonly accessDeniedDetail: AccessDeniedDetail | undefined
-  /** The server's clock (header Date) less ours, in milliseconds. */
+  /** The server's clock (header Date) minus ours, in milliseconds. */
   readonly clockSkewMs: number | undefined
-  /** What the answer asked us to wait, in milliseconds. */
-  readonly retryAfterMs: number | undefined
-}
-
-/**
- * STS answered, and its answer is no. Holds what STS said, without the caller's keys and tokens.
- */
-export class StsError extends ActionError implements StsRefusal {
-  override readonly name = 'StsError'
-  readonly call: StsCall
-  readonly code: string
-  readonly reason: string
-  readonly status: number
-  readonly host: string
-  readonly requestId: string | undefined
-  readonly recommend: string | undefined
-  readonly accessDeniedDetail: AccessDeniedDetail | undefined
-  readonly clockSkewMs: number | undefined
+  /** How long the answer asked us to wait, in milliseconds. */
   readonly retryAfterMs: number | undefined
 
-  constructor(said: StsRefusal) {
-    const { call, code, reason, requestId } = said
+  constructor(refusal: StsRefusal) {
+    const { call, code, reason, requestId } = refusal
     const request = requestId === undefined ? [] : say` (RequestId ${requestId})`
     super(say`${[call]}: ${code}: ${reason}${request}`)
     this.call = call
     this.code = code
     this.reason = reason
-    this.status = said.status
-    this.host = said.host
+    this.status = refusal.status
+    this.host = refusal.host
     this.requestId = requestId
-    this.recommend = said.recommend
-    this.accessDeniedDetail = said.accessDeniedDetail
-    this.clockSkewMs = said.clockSkewMs
-    this.retryAfterMs = said.retryAfterMs
+    this.recommend = refusal.recommend
+    this.accessDeniedDetail = refusal.accessDeniedDetail
+    this.clockSkewMs = refusal.clockSkewMs
+    this.retryAfterMs = refusal.retryAfterMs
   }
 }
