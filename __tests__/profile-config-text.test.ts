@@ -198,7 +198,6 @@ const request = (name: string, current: boolean): Installation => ({
   job: 'job',
   profile: profileOf(name, 'run'),
   setCurrent: current,
-  cleanup: true,
   expiration: new Date(0),
 })
 

@@ -163,7 +163,8 @@ describe("a profile that has become somebody's", () => {
   test.each([true, false])('by cleanup: false stays current as well (%s)', async (looks) => {
     place.put(USERS)
     await place.main('1', 'ci')
-    await place.main('2', 'ci', { cleanup: false })
+    await place.main('2', 'ci')
+    await place.keep('2')
     if (looks) {
       await place.main('3', 'b')
       await place.post('3')
@@ -181,7 +182,7 @@ describe("a profile that has become somebody's", () => {
     const rename = (): void => {
       throw new Error('config.json or the record was written')
     }
-    await place.main('1', 'ci', { cleanup: false }, { calls: { rename } })
+    await place.keep('1', { calls: { rename } })
     expect([place.read(), place.files()]).toEqual([written, ['config.json']])
     await place.main('2', 'me')
     await place.post('2')

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { execFileSync } from 'node:child_process'
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { readCurrentProfile } from '../src/profile/config-file.js'
+import { keepProfile } from '../src/profile/keep-profile.js'
 import { ProfileError } from '../src/profile/profile-error.js'
 import { checkProfile, installProfile, type ProfileInstallation } from '../src/profile/install.js'
 import { postponeExpiration } from '../src/profile/postpone-expiration.js'
@@ -68,13 +69,13 @@ const main = (
       waitAtMostMs: 20_000,
       profile: profileOf(name, id),
       setCurrent: true,
-      cleanup: true,
       expiration: later(1),
       now: NOW,
       ...more,
     },
     { calls, staleAfterMs: STALE_AFTER_MS },
   )
+const keep = (id: string) => keepProfile({ path, id }, { waitAtMostMs: 20_000, staleAfterMs: STALE_AFTER_MS })
 const post = async (id: string, now: Date | undefined = NOW, calls: Partial<SystemCalls> = {}) => {
   const { notes, warnings } = await uninstallProfile(
     { path, id, now },
@@ -146,7 +147,8 @@ describe('a clean home', () => {
   })
 
   test('keeps a profile that is not taken back, without a record', async () => {
-    await main('1', 'ci', { cleanup: false })
+    await main('1', 'ci')
+    await keep('1')
     expect(files()).toEqual(['config.json'])
     const before = read()
     await main('2', 'b', { now: later(20), expiration: later(21) })
@@ -232,7 +234,8 @@ describe('runs that follow or overlap each other', () => {
     put(USERS)
     const profile = profileOf('ci', 'shared')
     await main('1', 'ci', { profile })
-    await main('2', 'ci', { profile, cleanup: false })
+    await main('2', 'ci', { profile })
+    await keep('2')
     await post('1')
     expect(names()).toEqual(['me', 'ci'])
     expect(files()).toEqual(['config.json'])

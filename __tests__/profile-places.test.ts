@@ -52,7 +52,6 @@ describeOnPosix('links', () => {
     const request = {
       job: 'job',
       setCurrent: true,
-      cleanup: true,
       expiration: undefined,
       now: NOW,
       waitAtMostMs: 20_000,

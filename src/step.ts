@@ -2,8 +2,9 @@
 import { randomUUID } from 'node:crypto'
 import { debugClaims } from './diagnosis/debug-claims.js'
 import { reportFailure } from './diagnosis/report-failure.js'
-import { handOver, type ProfileTarget } from './handover/hand-over.js'
+import { handOver } from './handover/hand-over.js'
 import { identityConflicts } from './handover/identity-conflicts.js'
+import type { ProfileTarget } from './handover/profile-target.js'
 import { successReport } from './handover/report.js'
 import { stsTime } from './handover/sts-time.js'
 import { partsOf } from './identity/credentials.js'
@@ -65,7 +66,7 @@ export async function run(runner: Runner, job: JobEnvironment): Promise<void> {
     if (inputs.maskAccountId) runner.mask(session.accountId)
     assertAllowedAccount(session, inputs.allowedAccountIds)
 
-    await handOver(runner, job, inputs, session, profile, keeper)
+    await handOver(runner, { job, inputs, session, profile, launched: keeper })
     if (profile === undefined) await sweep(job, stsTime(session, inputs))
     for (const warning of [...inputs.warnings, ...conflicts]) runner.warning(warning)
     const { title, lines } = successReport(inputs, session, profile, new Date())

@@ -41,7 +41,6 @@ async function run(folder: string, kind: string): Promise<FullDiskOutcome> {
       job: 'job',
       profile: profileOf('ci', id),
       setCurrent: true,
-      cleanup: true,
       expiration: undefined,
       now: new Date(),
       waitAtMostMs: 5_000,

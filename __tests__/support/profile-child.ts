@@ -27,7 +27,6 @@ async function run(): Promise<void> {
           waitAtMostMs: 30_000,
           profile: profileOf(name, id),
           setCurrent: cycle % 2 === 0,
-          cleanup: true,
           expiration: undefined,
           now: new Date(),
         },

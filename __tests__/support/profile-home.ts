@@ -3,6 +3,7 @@ import fs from 'node:fs'
 import os from 'node:os'
 import { dirname, join } from 'node:path'
 import { installProfile, type Installed, type ProfileInstallation } from '../../src/profile/install.js'
+import { keepProfile } from '../../src/profile/keep-profile.js'
 import { ProfileError } from '../../src/profile/profile-error.js'
 import type { StoreOptions } from '../../src/profile/store.js'
 import { uninstallProfile } from '../../src/profile/uninstall.js'
@@ -37,6 +38,8 @@ export interface ProfileHome {
     more?: Partial<ProfileInstallation>,
     options?: Partial<StoreOptions>,
   ) => Promise<Installed>
+  /** As main does with cleanup: false once everything is exported. */
+  readonly keep: (id: string, options?: Partial<StoreOptions>) => Promise<void>
   readonly post: (
     id: string,
     options?: Partial<StoreOptions> & { readonly target?: string },
@@ -72,7 +75,6 @@ export function makeProfileHome(): ProfileHome {
           job: 'job',
           profile: profileOf(name, id),
           setCurrent: true,
-          cleanup: true,
           expiration: new Date(NOW.getTime() + 3_600_000),
           now: NOW,
           waitAtMostMs: 20_000,
@@ -80,6 +82,8 @@ export function makeProfileHome(): ProfileHome {
         },
         { staleAfterMs: STALE_AFTER_MS, ...options },
       ),
+    keep: (id, options = {}) =>
+      keepProfile({ path, id }, { waitAtMostMs: 20_000, staleAfterMs: STALE_AFTER_MS, ...options }),
     post: async (id, { target, ...options } = {}) => {
       const { notes, warnings } = await uninstallProfile(
         { path, target, id, now: undefined },

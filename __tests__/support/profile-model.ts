@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { appendEntry, removeEntry, replaceEntry, setCurrent } from '../../src/profile/config-edit.js'
 import { encodeString, otherMembers, parseConfig, type ConfigText } from '../../src/profile/config-text.js'
 import { installInto, type ProfileInstallation } from '../../src/profile/install.js'
+import { keepIn } from '../../src/profile/keep-profile.js'
 import type { Store } from '../../src/profile/store.js'
 import { withRunsEnded, parseUndoLog, type UndoEntry } from '../../src/profile/undo-log.js'
 import { uninstallFrom } from '../../src/profile/uninstall.js'
@@ -252,29 +253,34 @@ export async function live({ file: initial, steps }: Life, undisturbed: boolean)
       job: `job ${run}`,
       profile: profileOf(step.name, run),
       setCurrent: step.setCurrent,
-      cleanup: step.cleanup,
       expiration: new Date(now + step.hours * HOUR),
       now: new Date(now),
       waitAtMostMs: 0,
     }
     if (disk.record === undefined) model.made = undefined
     const over = overNow()
-    const died = await dies(installInto(disk.open(step.dieAt), request))
+    const store = disk.open(step.dieAt)
+    const died = await dies(
+      installInto(store, request).then(async () => {
+        if (!step.cleanup) await keepIn(store, request)
+      }),
+    )
     model.runs.set(run, { expires: now + step.hours * HOUR })
     const installed = disk.config?.includes(`"STS.${run}"`) === true
     assert(installed || died, `run ${run} did not write its profile`)
     settle(before, over, died && !installed, installed)
     if (!installed) return
-    const by = step.cleanup ? run : 'user'
+    const isKept = disk.recorded().every((entry) => entry.run !== request.id)
+    const by = isKept ? 'user' : run
     const makes = model.isEmpty()
     if (makes) {
       const left = parsed(before)?.profiles === undefined ? before : undefined
-      model.made = step.cleanup ? { before: model.made === undefined ? left : model.made.before } : undefined
+      model.made = isKept ? undefined : { before: model.made === undefined ? left : model.made.before }
       model.reset(undefined)
     }
-    model.push(step.name, { by, text: step.cleanup ? undefined : entryText(disk.config ?? '', step.name) })
+    model.push(step.name, { by, text: isKept ? entryText(disk.config ?? '', step.name) : undefined })
     // Over what stays nothing can return.
-    if (!step.cleanup) collapseEntry(step.name)
+    if (isKept) collapseEntry(step.name)
     if (step.setCurrent || makes) model.current.push({ by, name: step.name })
     model.collapseCurrent()
   }

@@ -4,6 +4,7 @@ import type { Inputs } from '../inputs/inputs.js'
 import { homeDisagreement } from '../profile/home.js'
 import { installProfile } from '../profile/install.js'
 import { jobNameOf } from '../profile/job-name.js'
+import { keepProfile } from '../profile/keep-profile.js'
 import { uninstallProfile } from '../profile/uninstall.js'
 import type { LaunchedKeeper } from '../refresh/launch-keeper.js'
 import type { StartedKeeper } from '../refresh/start-keeper.js'
@@ -12,19 +13,19 @@ import type { Runner } from '../runner/runner.js'
 import type { Session } from '../sts/role-chain.js'
 import { say, type Prose } from '../text/prose.js'
 import { outputsFor } from './outputs.js'
+import type { ProfileTarget } from './profile-target.js'
 import { hashOf, type ExportedVariable } from './state.js'
 import { stsTime } from './sts-time.js'
 import { holdsCredential, variablesFor, type ServedSession } from './variables.js'
 
-export interface ProfileTarget {
-  readonly name: string
-  readonly setCurrent: boolean
-  /** config.json's path. */
-  readonly path: string
-  /** Where that is behind all links. */
-  readonly target: string
-  /** This run's own name for its entry. */
-  readonly id: string
+/** What a step passes on, and the settings by which it does. */
+export interface Handover {
+  readonly job: JobEnvironment
+  readonly inputs: Inputs
+  readonly session: Session
+  readonly profile: ProfileTarget | undefined
+  /** The keeper's process, if the step refreshes. */
+  readonly launched: LaunchedKeeper | undefined
 }
 
 /**
@@ -32,24 +33,17 @@ export interface ProfileTarget {
  * all variables in one write and sets all outputs in one. A step that is killed at any instant,
  * even while it waits for the profile's lock, has exported all or nothing.
  *
- * @param launched the keeper's process, if the step refreshes
  * @throws KeeperError, ProfileError, FileCommandError; nothing is exported then, and no keeper runs
  */
-export async function handOver(
-  runner: Runner,
-  job: JobEnvironment,
-  inputs: Inputs,
-  session: Session,
-  profile: ProfileTarget | undefined,
-  launched: LaunchedKeeper | undefined,
-): Promise<void> {
+export async function handOver(runner: Runner, handover: Handover): Promise<void> {
+  const { inputs, profile, launched } = handover
   if (launched === undefined || profile === undefined) {
-    await passOn(runner, job, inputs, session, profile, undefined)
+    await passOn(runner, handover, undefined)
     return
   }
   // Loaded now: a step that does not refresh does without.
   const { startKeeper } = await import('../refresh/start-keeper.js')
-  const keeper = await startKeeper(launched, job, inputs, session, profile, runner.mask, (folder) => {
+  const keeper = await startKeeper(launched, { ...handover, profile }, runner.mask, (folder) => {
     runner.saveState({
       cleanup: inputs.cleanup,
       variables: {},
@@ -58,7 +52,7 @@ export async function handOver(
     })
   })
   try {
-    await passOn(runner, job, inputs, session, profile, keeper)
+    await passOn(runner, handover, keeper)
   } catch (failure) {
     const { stopKeeper } = await import('../refresh/stop-keeper.js')
     await stopKeeper(keeper)
@@ -66,14 +60,8 @@ export async function handOver(
   }
 }
 
-async function passOn(
-  runner: Runner,
-  job: JobEnvironment,
-  inputs: Inputs,
-  session: Session,
-  profile: ProfileTarget | undefined,
-  keeper: StartedKeeper | undefined,
-): Promise<void> {
+async function passOn(runner: Runner, handover: Handover, keeper: StartedKeeper | undefined): Promise<void> {
+  const { job, inputs, session, profile } = handover
   const { cleanup } = inputs
   const variables = inputs.exportVariables
     ? variablesFor({ ...session, served: servedBy(keeper, profile) }, inputs.region, inputs.exportFor)
@@ -89,32 +77,43 @@ async function passOn(
         : undefined,
     keeper: keeper === undefined ? undefined : { folder: keeper.folder, stopUrl: keeper.stopUrl },
   })
-  const written = keeper === undefined ? { credentials: session.key } : { credentialsUri: keeper.readUrl }
-  const write = async (target: ProfileTarget, restored: boolean): Promise<readonly Prose[]> => {
-    const { warnings } = await installProfile({
-      path: target.path,
-      id: target.id,
-      job: jobNameOf(job.variables),
-      profile: { name: target.name, regionId: inputs.region ?? '', ...written },
-      setCurrent: target.setCurrent,
-      cleanup: restored,
-      expiration: session.expiration === undefined ? undefined : new Date(session.expiration),
-      now: stsTime(session, inputs),
-      // What is left of the step's time; the process began with it.
-      waitAtMostMs: Math.max(0, inputs.timeoutSeconds * 1000 - performance.now()),
-    })
-    const disagreement = homeDisagreement(job.variables, job.platform)
-    return disagreement === undefined ? warnings : [...warnings, disagreement]
+  if (profile !== undefined) {
+    const warnings = await writeProfile(handover, profile, keeper)
+    for (const warning of warnings) runner.warning(warning)
   }
-  // Until the exports have succeeded the profile can be taken back, even if it is to stay.
-  if (profile !== undefined) for (const warning of await write(profile, true)) runner.warning(warning)
   try {
     runner.exportAll(variables, outputsFor(inputs, session))
   } catch (failure) {
     if (profile !== undefined) await uninstallProfile({ ...profile, now: undefined })
     throw failure
   }
-  if (profile !== undefined && !cleanup) await keep(runner, () => write(profile, false))
+  // Not before: until the exports have succeeded, the profile can be taken back.
+  if (profile !== undefined && !cleanup) await keepForGood(runner, inputs, profile)
+}
+
+async function writeProfile(
+  { job, inputs, session }: Handover,
+  { name, path, id, setCurrent }: ProfileTarget,
+  keeper: StartedKeeper | undefined,
+): Promise<readonly Prose[]> {
+  const written = keeper === undefined ? { credentials: session.key } : { credentialsUri: keeper.readUrl }
+  const { warnings } = await installProfile({
+    path,
+    id,
+    job: jobNameOf(job.variables),
+    profile: { name, regionId: inputs.region ?? '', ...written },
+    setCurrent,
+    expiration: session.expiration === undefined ? undefined : new Date(session.expiration),
+    now: stsTime(session, inputs),
+    waitAtMostMs: timeLeftMs(inputs),
+  })
+  const disagreement = homeDisagreement(job.variables, job.platform)
+  return disagreement === undefined ? warnings : [...warnings, disagreement]
+}
+
+/** What is left of the step's time, in milliseconds; the process began with it. */
+function timeLeftMs({ timeoutSeconds }: Inputs): number {
+  return Math.max(0, timeoutSeconds * 1000 - performance.now())
 }
 
 function servedBy(
@@ -130,15 +129,15 @@ function servedBy(
 }
 
 /**
- * The step has succeeded by now: what cannot be kept for good is kept until the session has
- * expired.
+ * The step has succeeded by now: a profile that cannot be kept for good is kept until the session
+ * has expired.
  */
-async function keep(runner: Runner, write: () => Promise<unknown>): Promise<void> {
+async function keepForGood(runner: Runner, inputs: Inputs, profile: ProfileTarget): Promise<void> {
   try {
-    await write()
+    await keepProfile(profile, { waitAtMostMs: timeLeftMs(inputs) })
   } catch (failure) {
     runner.warning(
-      say`The next step on this home that runs after the credentials have expired will remove the profile, although cleanup is false: ${textOf(failure)}`,
+      say`cleanup is false, but the profile cannot be kept for good: once the credentials have expired, the next step on this home removes it. ${textOf(failure)}`,
     )
   }
 }

@@ -3,7 +3,7 @@ import { sourceLabel } from '../identity/labels.js'
 import type { Inputs } from '../inputs/inputs.js'
 import type { Session } from '../sts/role-chain.js'
 import { say, type Prose } from '../text/prose.js'
-import type { ProfileTarget } from './hand-over.js'
+import type { ProfileTarget } from './profile-target.js'
 
 /** @param now the current time, to say in how many minutes the session expires */
 export function successReport(

@@ -5,7 +5,9 @@
 import { createHash } from 'node:crypto'
 import { isJsonObject, jsonObject } from '../net/json.js'
 import type { RecordedKeeper } from '../refresh/stop-keeper.js'
+import type { InstalledProfile } from './profile-target.js'
 
+/** What main saves in the step's state. It holds no secret. */
 export interface StepState {
   /** False if the user keeps everything: then post has nothing to do. */
   readonly cleanup: boolean
@@ -16,6 +18,7 @@ export interface StepState {
   readonly keeper?: RecordedKeeper | undefined
 }
 
+/** One variable that main exported. */
 export interface ExportedVariable {
   /** What the variable held before; '' if it was not set. */
   readonly before: string
@@ -23,22 +26,14 @@ export interface ExportedVariable {
   readonly exported: string
 }
 
-export interface InstalledProfile {
-  /** config.json's path when main wrote it; HOME may be another one by now. */
-  readonly path: string
-  /** Where that was behind all links. */
-  readonly target?: string | undefined
-  readonly name: string
-  /** Names this run's entry among the other runs'. */
-  readonly id: string
-}
-
 const VERSION = 2
 
+/** SHA-256 in hexadecimal: the state must not hold what main exported. */
 export function hashOf(value: string): string {
   return createHash('sha256').update(value).digest('hex')
 }
 
+/** The state as `parseState` reads it. */
 export function stateText(state: StepState): string {
   return JSON.stringify({ version: VERSION, ...state })
 }

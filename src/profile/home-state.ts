@@ -34,16 +34,16 @@ export interface HomeState {
   readonly log: UndoLog
 }
 
+/** A profile to write, and for whom. */
 export interface Installation {
   readonly run: string
   readonly job: string
   readonly profile: CliProfile
   readonly setCurrent: boolean
-  /** Whether the run restores what it replaces; if not, the entry is the user's from the start. */
-  readonly cleanup: boolean
   readonly expiration: Date
 }
 
+/** A home with the profile in it. */
 export interface InstalledState extends HomeState {
   /** The run whose entry was replaced. */
   readonly replacedRun: UndoEntry | undefined
@@ -53,7 +53,7 @@ export interface InstalledState extends HomeState {
  * Writes the profile over what is there. The state must be reconciled and the CLI must accept it.
  */
 export function install(state: HomeState, request: Installation): InstalledState {
-  const { run, job, profile, cleanup, expiration } = request
+  const { run, job, profile, expiration } = request
   const { config, log } = state
   const name = wellFormed(profile.name)
   const old = config?.profiles === undefined ? undefined : entryNamed(config, name)
@@ -61,10 +61,6 @@ export function install(state: HomeState, request: Installation): InstalledState
   const setsCurrent = creates || request.setCurrent
   const holder = old === undefined ? undefined : holderOf(state, old)
   const next = withProfile(config, old, profile, setsCurrent)
-  if (!cleanup) {
-    const kept = { created: creates ? undefined : log.created, entries: log.entries }
-    return { config: next, log: holder === undefined ? kept : giveUp(kept, holder), replacedRun: holder }
-  }
   const added: UndoEntry = {
     run,
     job,
@@ -102,6 +98,12 @@ function withProfile(
   return setsCurrent && (config.current === undefined || config.currentName !== name)
     ? setCurrent(next, encodeString(name))
     : next
+}
+
+/** The log without the claims of a run whose entry becomes the user's, and of those below it. */
+export function makePermanent(log: UndoLog, run: string): UndoLog {
+  const entry = log.entries.find((candidate) => candidate.run === run)
+  return entry === undefined ? log : giveUp(log, entry)
 }
 
 /** Removes the claims of the run whose entry is now somebody's for good, and of those below it. */

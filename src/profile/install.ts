@@ -23,8 +23,6 @@ export interface ProfileInstallation {
    * Whether `current` should name the profile. In a file without any profile it does in any case.
    */
   readonly setCurrent: boolean
-  /** Whether the run will restore what it replaces; if not, the profile is the user's. */
-  readonly cleanup: boolean
   /** When the session ends, if that is known. */
   readonly expiration: Date | undefined
   readonly now: Date
@@ -98,8 +96,7 @@ export async function installProfile(
  * before config.json: if the process is killed in between, the record names a run whose entry is
  * not in config.json, which the next one sees and forgets. The other way round, what the entry
  * replaced would be lost. So at every instant all that was replaced is in one of the two files, and
- * every entry of ours in config.json is in the record. A run that does not clean up only makes the
- * record give up claims on what it writes: that comes last.
+ * every entry of ours in config.json is in the record.
  *
  * @param written whether an earlier attempt of this run may have written config.json
  */
@@ -108,7 +105,7 @@ export async function installInto(
   request: ProfileInstallation,
   written = { config: false },
 ): Promise<Installed> {
-  const { path, id, job, profile, setCurrent, cleanup, now } = request
+  const { path, id, job, profile, setCurrent, now } = request
   const warnings = [...store.warnings]
   const text = await store.read('config')
   const config = text === undefined ? undefined : parseServed(text, path)
@@ -122,8 +119,7 @@ export async function installInto(
   }
   const onDisk: HomeState = { config, log }
   const isOwn = (entry: UndoEntry): boolean => entry.run === id
-  // An attempt of this run that came no further than the record has replaced nothing. And what a
-  // run wrote that now makes it permanent is not to be restored.
+  // An attempt of this run that came no further than the record has replaced nothing.
   const found: HomeState = written.config
     ? onDisk
     : { config, log: { ...log, entries: log.entries.filter((entry) => !isOwn(entry)) } }
@@ -133,14 +129,14 @@ export async function installInto(
   if (isCleared) await commitRestored(store, onDisk, cleared)
 
   const expiration = request.expiration ?? new Date(now.getTime() + LONGEST_SESSION)
-  const next = install(cleared, { run: id, job, profile, setCurrent, cleanup, expiration })
+  const next = install(cleared, { run: id, job, profile, setCurrent, expiration })
   const other = next.replacedRun
   if (other !== undefined && other.job !== job) {
     warnings.push(
       say`The profile ${JSON.stringify(profile.name)} in ${path} was written by another job that has not ended yet (${other.job}): its later steps will use this step's identity. Give each job a profile of its own, such as \`${[UNIQUE_NAME]}\`.`,
     )
   }
-  await commitInstalled(store, isCleared ? cleared : onDisk, next, cleanup, () => (written.config = true))
+  await commitInstalled(store, isCleared ? cleared : onDisk, next, () => (written.config = true))
   return { warnings, current: next.config?.currentName ?? '' }
 }
 

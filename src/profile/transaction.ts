@@ -39,28 +39,26 @@ export function parseRecord(text: string | undefined, path: string): UndoLog | '
 }
 
 /**
- * Writes an installation.
+ * Writes an installation: the record first, then config.json.
  *
- * @param recordFirst false for a run that restores nothing: it only gives up claims of others
  * @param onWritten called once config.json has been written
  */
 export async function commitInstalled(
   store: Store,
   from: HomeState,
   to: HomeState,
-  recordFirst: boolean,
   onWritten: () => void,
 ): Promise<void> {
   const { config, record } = changesOf(from, to)
   const written = new Set<StoredFile>()
   try {
-    await store.write(recordFirst ? [...record, ...config] : [...config, ...record], (file) => {
+    await store.write([...record, ...config], (file) => {
       written.add(file)
       if (file === 'config') onWritten()
     })
   } catch (error) {
     // The record alone does no harm, but would outlive a job whose profile never was.
-    if (error instanceof ProfileError && recordFirst && written.has('record'))
+    if (error instanceof ProfileError && written.has('record'))
       await store.write(changesOf(to, from).record).catch(() => undefined)
     throw error
   }
@@ -85,6 +83,11 @@ export async function commitRestored(store: Store, from: HomeState, to: HomeStat
   )
   const { config, record } = changesOf(from, to)
   await store.write([...config, ...record])
+}
+
+/** Writes the record alone. */
+export async function commitRecord(store: Store, from: UndoLog, to: UndoLog): Promise<void> {
+  await store.write(changesOf({ config: undefined, log: from }, { config: undefined, log: to }).record)
 }
 
 /** Says in the record that the runs have ended, if that can be said. */

@@ -2,6 +2,7 @@
  * What main tells the keeper, through its standard input: all that it needs for as long as the job
  * runs. Secrets are in it, so that it is written nowhere else.
  */
+import type { InstalledProfile } from '../handover/profile-target.js'
 import type { AccessKey, TemporaryKey } from '../identity/credentials.js'
 import type { Issuer } from '../identity/oidc-issuer.js'
 import type { SessionRequest, Source } from '../inputs/inputs.js'
@@ -28,14 +29,9 @@ export interface Order {
   readonly worker: WorkerProcess | undefined
 }
 
-export interface KeptProfile {
-  /** config.json's path. */
-  readonly path: string
-  /** Where that is behind all links. */
+/** The profile whose address the keeper serves. */
+export interface KeptProfile extends InstalledProfile {
   readonly target: string
-  /** Names this run's entry among the other runs'. */
-  readonly id: string
-  readonly name: string
   readonly regionId: string
 }
 
