@@ -1,16 +1,16 @@
 import { describe, expect, test } from '@jest/globals'
 import type { CurrentProfile } from '../src/profile/config-file.js'
 import * as conflicts from '../src/handover/identity-conflicts.js'
-import type { HandedOn } from '../src/handover/identity-conflicts.js'
+import type { PassedOn } from '../src/handover/identity-conflicts.js'
 import { plain } from '../src/text/prose.js'
 
 /** As the log shows them. */
 const findIdentityConflicts = (...facts: Parameters<typeof conflicts.findIdentityConflicts>): string[] =>
   conflicts.findIdentityConflicts(...facts).map(plain)
 
-const VARIABLES: HandedOn = { variables: true, targets: [], profile: undefined, region: 'cn-hangzhou' }
-const PROFILE: HandedOn = { variables: false, targets: [], profile: 'ci', region: 'cn-hangzhou' }
-const BOTH: HandedOn = { ...VARIABLES, profile: 'ci' }
+const VARIABLES: PassedOn = { variables: true, targets: [], profile: undefined, region: 'cn-hangzhou' }
+const PROFILE: PassedOn = { variables: false, targets: [], profile: 'ci', region: 'cn-hangzhou' }
+const BOTH: PassedOn = { ...VARIABLES, profile: 'ci' }
 const EVERY_WAY = [VARIABLES, PROFILE, BOTH]
 
 const STALE: CurrentProfile = {
@@ -29,12 +29,12 @@ const HARMLESS: CurrentProfile = {
 }
 
 test('a plain machine has none', () => {
-  for (const handedOn of EVERY_WAY) {
-    expect(findIdentityConflicts({}, handedOn, undefined)).toEqual([])
+  for (const passedOn of EVERY_WAY) {
+    expect(findIdentityConflicts({}, passedOn, undefined)).toEqual([])
     expect(
       findIdentityConflicts(
         { ALIBABA_CLOUD_PROFILE: '', OSS_ACCESS_KEY_ID: '', SECURITY_TOKEN: '', PATH: '/bin' },
-        handedOn,
+        passedOn,
         HARMLESS,
       ),
     ).toEqual([])
@@ -50,7 +50,7 @@ describe("the CLI's current profile", () => {
   test('beats the variables where it has an identity of its own', () => {
     expect(findIdentityConflicts({}, VARIABLES, STALE)).toEqual([
       expect.stringMatching(
-        /^The aliyun CLI's current profile "default" \(mode AK\) comes before .*Write this step's own profile/,
+        /^The aliyun CLI's current profile "default" \(mode AK\) takes precedence over .*Write this step's own profile/,
       ),
     ])
     expect(findIdentityConflicts({}, VARIABLES, { ...STALE, mode: '' })).toEqual([
@@ -101,7 +101,7 @@ describe("the CLI's current profile", () => {
 })
 
 // What each program did with such a variable was measured with the program itself: see
-// consumers/rivals.test.ts.
+// consumers/identity-conflicts.test.ts.
 describe.each([
   ['ALIBABACLOUD_PROFILE', 'the aliyun CLI prefers', 'the aliyun CLI prefers'],
   ['ALIBABA_CLOUD_PROFILE', 'the aliyun CLI prefers', 'the aliyun CLI, the SDKs and Terraform prefer'],
@@ -115,8 +115,8 @@ describe.each([
     ) as unknown
 
   test('names another profile', () => {
-    for (const handedOn of [VARIABLES, BOTH]) {
-      expect(findIdentityConflicts({ [name]: 'other' }, handedOn, undefined)).toEqual([told(besideVariables)])
+    for (const passedOn of [VARIABLES, BOTH]) {
+      expect(findIdentityConflicts({ [name]: 'other' }, passedOn, undefined)).toEqual([told(besideVariables)])
     }
     expect(findIdentityConflicts({ [name]: 'other' }, PROFILE, undefined)).toEqual([told(alone)])
     // What is named decides, not what is current.
@@ -124,8 +124,8 @@ describe.each([
   })
 
   test("names this step's own", () => {
-    for (const handedOn of [PROFILE, BOTH])
-      expect(findIdentityConflicts({ [name]: 'ci' }, handedOn, undefined)).toEqual([])
+    for (const passedOn of [PROFILE, BOTH])
+      expect(findIdentityConflicts({ [name]: 'ci' }, passedOn, undefined)).toEqual([])
   })
 })
 
@@ -140,7 +140,7 @@ test('of several variables each is told with the programs that go by it: the CLI
   ])
 })
 
-describe('where only a profile is written', () => {
+describe('if only a profile is written,', () => {
   const alone: [string, string, RegExp][] = [
     ['ALICLOUD_SECURITY_TOKEN', 'stale', /Terraform sends it/],
     ['ALIBABA_CLOUD_CLI_PROFILE_DISABLED', 'True', /SDKs ignore the profile/],
@@ -180,8 +180,8 @@ test('ALIBABA_CLOUD_PROFILE_MODE=Anonymous, where no profile says otherwise', ()
 test.each(['ALIBABA_CLOUD_ROLE_ARN', 'ALICLOUD_ASSUME_ROLE_ARN'])(
   '%s: Terraform assumes a role once more',
   (name) => {
-    for (const handedOn of EVERY_WAY) {
-      expect(findIdentityConflicts({ [name]: 'acs:ram::1:role/x' }, handedOn, undefined)).toEqual([
+    for (const passedOn of EVERY_WAY) {
+      expect(findIdentityConflicts({ [name]: 'acs:ram::1:role/x' }, passedOn, undefined)).toEqual([
         `${name} names a role: Terraform assumes it once more, on top of this step's identity. Remove the variable from this job.`,
       ])
     }
@@ -210,23 +210,19 @@ describe('variables of single tools', () => {
       ['OSS_ACCESS_KEY_SECRET', 'OSS_SESSION_TOKEN'],
       /^OSS_ACCESS_KEY_SECRET, OSS_SESSION_TOKEN: ossutil and the OSS SDKs/,
     ],
-    [
-      'packer',
-      ['SECURITY_TOKEN'],
-      /^SECURITY_TOKEN holds the token of an earlier identity, and Packer will use it/,
-    ],
+    ['packer', ['SECURITY_TOKEN'], /^SECURITY_TOKEN: Packer will use what an earlier identity left there/],
     [
       'serverless-devs',
       ['default_serverless_devs_key'],
-      /^default_serverless_devs_key holds an earlier key, and Serverless Devs will/,
+      /^default_serverless_devs_key: Serverless Devs will use what an earlier identity/,
     ],
   ] as const)('%s: %j', (target, names, rival) => {
     const env = Object.fromEntries(names.map((name) => [name, 'x']))
-    for (const handedOn of EVERY_WAY) {
-      const found = findIdentityConflicts(env, handedOn, undefined)
+    for (const passedOn of EVERY_WAY) {
+      const found = findIdentityConflicts(env, passedOn, undefined)
       expect(found).toEqual([expect.stringMatching(rival)])
       expect(found[0]).toContain(
-        handedOn.variables
+        passedOn.variables
           ? `Add ${target} to export-for, or`
           : `Let this step export its variables, with ${target} in export-for, or`,
       )
@@ -271,14 +267,14 @@ test('several rivals are told one by one, and none shows what a variable holds',
 describe('ALIBABA_CLOUD_IGNORE_PROFILE=TRUE', () => {
   test('makes the CLI use cn-hangzhou whatever the region is', () => {
     const env = { ALIBABA_CLOUD_IGNORE_PROFILE: 'TRUE' }
-    for (const handedOn of [VARIABLES, BOTH]) {
-      expect(findIdentityConflicts(env, { ...handedOn, region: 'eu-central-1' }, undefined)).toEqual([
+    for (const passedOn of [VARIABLES, BOTH]) {
+      expect(findIdentityConflicts(env, { ...passedOn, region: 'eu-central-1' }, undefined)).toEqual([
         expect.stringMatching(
           /the aliyun CLI use the region cn-hangzhou instead of eu-central-1\. Give the CLI --region/,
         ),
       ])
-      expect(findIdentityConflicts(env, { ...handedOn, region: undefined }, undefined)).toEqual([])
-      expect(findIdentityConflicts(env, handedOn, undefined)).toEqual([])
+      expect(findIdentityConflicts(env, { ...passedOn, region: undefined }, undefined)).toEqual([])
+      expect(findIdentityConflicts(env, passedOn, undefined)).toEqual([])
     }
   })
 })
@@ -311,15 +307,15 @@ test('the three variables of OIDC are told beside exported variables too', () =>
 test('a variable that holds the very key that is passed on is no conflict', () => {
   const key = { accessKeyId: 'STS.x', accessKeySecret: 'secret', securityToken: 'CAISx' }
   const env = { ALICLOUD_ACCESS_KEY: 'STS.x', SECURITY_TOKEN: 'CAISx', OSS_SESSION_TOKEN: 'CAISx' }
-  for (const handedOn of EVERY_WAY)
-    expect(findIdentityConflicts(env, { ...handedOn, key }, undefined)).toEqual([])
+  for (const passedOn of EVERY_WAY)
+    expect(findIdentityConflicts(env, { ...passedOn, key }, undefined)).toEqual([])
   expect(
     findIdentityConflicts({ ...env, SECURITY_TOKEN: 'CAISother' }, { ...VARIABLES, key }, undefined),
-  ).toEqual([expect.stringMatching(/^SECURITY_TOKEN holds the token of an earlier identity/)])
+  ).toEqual([expect.stringMatching(/^SECURITY_TOKEN: Packer will use/)])
 })
 
 test('what somebody else wrote reaches the log on one visible line', () => {
   const env = { ALIBABA_CLOUD_PROFILE: 'x\n::stop-commands::y', ALIBABA_CLOUD_IGNORE_PROFILE: '' }
-  for (const handedOn of EVERY_WAY)
-    for (const text of findIdentityConflicts(env, handedOn, undefined)) expect(text).not.toContain('\n')
+  for (const passedOn of EVERY_WAY)
+    for (const text of findIdentityConflicts(env, passedOn, undefined)) expect(text).not.toContain('\n')
 })

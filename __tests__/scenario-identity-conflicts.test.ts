@@ -69,13 +69,13 @@ describe.each(NODES)('on %s', (node) => {
       'a current profile with a key of its own',
       {},
       STALE,
-      /^The aliyun CLI's current profile "mine" \(mode AK\) comes before/,
+      /^The aliyun CLI's current profile "mine" \(mode AK\) takes precedence over/,
     ],
     [
       'a current profile that assumes a role',
       {},
       { mode: 'EcsRamRole', ram_role_name: 'x', region_id: 'x' },
-      /\(mode EcsRamRole\) comes/,
+      /\(mode EcsRamRole\) takes precedence/,
     ],
     [
       'a current profile with another region',
@@ -96,7 +96,7 @@ describe.each(NODES)('on %s', (node) => {
       /^ALIBABA_CLOUD_ROLE_ARN names a role: Terraform/,
     ],
     ["ossutil's variables", { OSS_ACCESS_KEY_ID: 'LTAIx' }, undefined, /^OSS_ACCESS_KEY_ID: ossutil/],
-    ["Packer's variable", { SECURITY_TOKEN: 'CAISx' }, undefined, /^SECURITY_TOKEN holds .*Packer/],
+    ["Packer's variable", { SECURITY_TOKEN: 'CAISx' }, undefined, /^SECURITY_TOKEN: Packer will use/],
     [
       "Serverless Devs' variables",
       { AccountID: '1', AccessKeyID: 'x', AccessKeySecret: '' },

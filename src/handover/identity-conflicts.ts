@@ -14,16 +14,23 @@ import { readCurrentProfile, type CurrentProfile } from '../profile/config-file.
 import type { JobEnvironment } from '../runner/job-environment.js'
 import { say, type Prose } from '../text/prose.js'
 import {
+  assumesAnotherRole,
+  namesAnotherProfile,
+  REMOVE_VARIABLE,
+  REMOVE_VARIABLES,
+} from './conflict-texts.js'
+import {
   IGNORING_VARIABLES,
   KEY_VARIABLES,
   OIDC_VARIABLES,
-  OSS_VARIABLES,
   PROFILE_VARIABLES,
   ROLE_VARIABLES,
+  TOOLS,
+  type Tool,
 } from './program-variables.js'
 
 /** What this step passes on. */
-export interface HandedOn {
+export interface PassedOn {
   /** Whether the key's variables are exported. */
   readonly variables: boolean
   readonly targets: readonly ExportTarget[]
@@ -52,7 +59,7 @@ export async function identityConflicts(inputs: Inputs, job: JobEnvironment): Pr
       ],
     ]
   }
-  const handedOn: HandedOn = {
+  const passedOn: PassedOn = {
     variables: exportVariables,
     targets: inputs.exportFor,
     profile: profile?.name,
@@ -61,16 +68,16 @@ export async function identityConflicts(inputs: Inputs, job: JobEnvironment): Pr
   }
   const path = job.configFile
   if (typeof path !== 'string' || profile !== undefined)
-    return findIdentityConflicts(job.variables, handedOn, undefined)
+    return findIdentityConflicts(job.variables, passedOn, undefined)
   try {
     const current = await readCurrentProfile(path)
-    return findIdentityConflicts(job.variables, handedOn, current, filesOfPythonCli(path))
+    return findIdentityConflicts(job.variables, passedOn, current, filesOfPythonCli(path))
   } catch (failure) {
     // A step that writes no profile does not refuse a broken config.json.
     const broken = say`The aliyun CLI may fail in this job. ${textOf(failure)}`
     return [
       ...(exportVariables ? [broken] : []),
-      ...findIdentityConflicts(job.variables, handedOn, undefined),
+      ...findIdentityConflicts(job.variables, passedOn, undefined),
     ]
   }
 }
@@ -85,7 +92,7 @@ function filesOfPythonCli(configFile: string): string | undefined {
 }
 
 /** What the rules look at. */
-interface Machine extends HandedOn {
+interface Machine extends PassedOn {
   readonly env: Variables
   readonly current: CurrentProfile | undefined
   readonly pythonCli: string | undefined
@@ -95,10 +102,8 @@ interface Machine extends HandedOn {
 
 interface Rule {
   readonly applies: (machine: Machine) => boolean
-  /** Who would use another identity. */
-  readonly programs: string | ((machine: Machine) => string)
-  /** What is wrong and what to do; no value of a credential. */
-  readonly text: (machine: Machine, programs: Prose) => Prose
+  /** Which program would use another identity, why, and what to do; no value of a credential. */
+  readonly text: (machine: Machine) => Prose
 }
 
 const SERVERLESS_DEVS_VARIABLES = ['AccountID', 'AccessKeyID', 'AccessKeySecret']
@@ -106,21 +111,17 @@ const SERVERLESS_DEVS_VARIABLES = ['AccountID', 'AccessKeyID', 'AccessKeySecret'
 /** The only region that the CLI knows if it ignores its profiles. */
 const REGION_WITHOUT_PROFILE = 'cn-hangzhou'
 
-const REMOVE: Prose = ['Remove the variable from this job']
 const OR_EXPORT: Prose = ['or let this step export its variables.']
 
 const CLI_RULES: readonly Rule[] = [
   ...PROFILE_VARIABLES.map((name): Rule => ({
     applies: (machine) => followersOf(name, machine).length > 0,
-    programs: (machine) => preferring(followersOf(name, machine)),
-    text: ({ env }, programs) =>
-      say`${name} names the profile ${quoted(env[name])}, and ${programs} that to this step's identity. ${REMOVE}, or give this step's profile that name (input profile).`,
+    text: (machine) => namesAnotherProfile(name, machine.env[name], preferring(followersOf(name, machine))),
   })),
   {
     applies: (machine) => ignoresProfiles(machine) && !machine.variables,
-    programs: 'the aliyun CLI',
-    text: (machine, programs) =>
-      say`${ignoringVariable(machine)}=TRUE makes ${programs} ignore the profile that this step writes. ${REMOVE}, ${OR_EXPORT}`,
+    text: (machine) =>
+      say`${ignoringVariable(machine)}=TRUE makes the aliyun CLI ignore the profile that this step writes. ${REMOVE_VARIABLE}, ${OR_EXPORT}`,
   },
   {
     applies: (machine) =>
@@ -128,21 +129,18 @@ const CLI_RULES: readonly Rule[] = [
       machine.variables &&
       machine.region !== undefined &&
       machine.region !== REGION_WITHOUT_PROFILE,
-    programs: 'the aliyun CLI',
-    text: (machine, programs) =>
-      say`${ignoringVariable(machine)}=TRUE makes ${programs} use the region ${REGION_WITHOUT_PROFILE} instead of ${machine.region ?? ''}. Give the CLI --region, or remove the variable from this job and write this step's own profile (input profile).`,
+    text: (machine) =>
+      say`${ignoringVariable(machine)}=TRUE makes the aliyun CLI use the region ${REGION_WITHOUT_PROFILE} instead of ${machine.region ?? ''}. Give the CLI --region, or remove the variable from this job and write this step's own profile (input profile).`,
   },
   {
     applies: (machine) => goesByCurrentProfile(machine) && machine.current?.authenticates === true,
-    programs: 'The aliyun CLI',
-    text: ({ current }, programs) =>
-      say`${programs}'s current profile ${quoted(current?.name)} (mode ${current?.mode || 'not given'}) comes before the variables there: the CLI will not use this step's identity, while SDKs and Terraform will. Write this step's own profile (inputs profile and region), or set ALIBABA_CLOUD_IGNORE_PROFILE=TRUE and give the CLI --region.`,
+    text: ({ current }) =>
+      say`The aliyun CLI's current profile ${quoted(current?.name)} (mode ${current?.mode || 'not given'}) takes precedence over the variables: the CLI will not use this step's identity, but SDKs and Terraform will. Write this step's own profile (inputs profile and region), or set ALIBABA_CLOUD_IGNORE_PROFILE=TRUE and give the CLI --region.`,
   },
   {
     applies: (machine) => goesByCurrentProfile(machine) && machine.pythonCli !== undefined,
-    programs: 'the aliyun CLI',
-    text: ({ pythonCli }, programs) =>
-      say`${pythonCli ?? ''} holds a key of the earlier CLI: ${programs} copies it into a profile at its first call, and prefers that to this step's identity from then on. Remove the file, or write this step's own profile (inputs profile and region).`,
+    text: ({ pythonCli }) =>
+      say`${pythonCli ?? ''} holds a key of the earlier CLI: the aliyun CLI copies it into a profile at its first call, and prefers that to this step's identity from then on. Remove the file, or write this step's own profile (inputs profile and region).`,
   },
   {
     applies: (machine) =>
@@ -150,9 +148,8 @@ const CLI_RULES: readonly Rule[] = [
       machine.current?.authenticates !== true &&
       (machine.current?.mode ?? '') === '' &&
       machine.env.ALIBABA_CLOUD_PROFILE_MODE?.toLowerCase() === 'anonymous',
-    programs: 'the aliyun CLI',
-    text: ({ env }, programs) =>
-      say`ALIBABA_CLOUD_PROFILE_MODE=${env.ALIBABA_CLOUD_PROFILE_MODE ?? ''} makes ${programs} send its requests unsigned. ${REMOVE}, or write this step's own profile (input profile).`,
+    text: ({ env }) =>
+      say`ALIBABA_CLOUD_PROFILE_MODE=${env.ALIBABA_CLOUD_PROFILE_MODE ?? ''} makes the aliyun CLI send its requests unsigned. ${REMOVE_VARIABLE}, or write this step's own profile (input profile).`,
   },
   {
     applies: (machine) =>
@@ -161,30 +158,25 @@ const CLI_RULES: readonly Rule[] = [
       machine.region !== undefined &&
       machine.current.regionId !== undefined &&
       machine.current.regionId !== machine.region,
-    programs: 'The aliyun CLI',
-    text: ({ current, region }, programs) =>
-      say`${programs}'s current profile ${quoted(current?.name)} has the region ${current?.regionId ?? ''}, and the CLI prefers it to the variables' ${region ?? ''}. Write this step's own profile (input profile), or give the CLI --region.`,
+    text: ({ current, region }) =>
+      say`The aliyun CLI's current profile ${quoted(current?.name)} has the region ${current?.regionId ?? ''}, and the CLI prefers it to the variables' ${region ?? ''}. Write this step's own profile (input profile), or give the CLI --region.`,
   },
 ]
 
 const ROLE_RULES: readonly Rule[] = [
   ...ROLE_VARIABLES.map((name): Rule => ({
     applies: ({ holders }) => holders([name]).length > 0,
-    programs: 'Terraform',
-    text: (_machine, programs) =>
-      say`${name} names a role: ${programs} assumes it once more, on top of this step's identity. ${REMOVE}.`,
+    text: () => assumesAnotherRole(name),
   })),
   {
     applies: ({ holders, variables }) => !variables && holdsAll(OIDC_VARIABLES, holders),
-    programs: 'SDKs',
-    text: (_machine, programs) =>
-      say`${OIDC_VARIABLES.join(', ')}: ${programs} assume that role by themselves before they read the profile that this step writes. Remove them from this job, ${OR_EXPORT}`,
+    text: () =>
+      say`${OIDC_VARIABLES.join(', ')}: SDKs assume that role by themselves before they read the profile that this step writes. ${REMOVE_VARIABLES}, ${OR_EXPORT}`,
   },
   {
     applies: ({ holders, variables }) => variables && holdsAll(OIDC_VARIABLES, holders),
-    programs: 'SDKs and tools',
-    text: (_machine, programs) =>
-      say`${OIDC_VARIABLES.join(', ')}: ${programs} that look for an OIDC token first assume that role instead of using this step's identity. Remove them from this job.`,
+    text: () =>
+      say`${OIDC_VARIABLES.join(', ')}: SDKs and tools that look for an OIDC token first assume that role instead of using this step's identity. ${REMOVE_VARIABLES}.`,
   },
 ]
 
@@ -194,22 +186,19 @@ const ROLE_RULES: readonly Rule[] = [
 const PROFILE_RULES: readonly Rule[] = [
   {
     applies: ({ holders }) => holders(KEY_VARIABLES).length > 0,
-    programs: 'SDKs and Terraform',
-    text: ({ holders }, programs) =>
-      say`${holders(KEY_VARIABLES)[0] ?? ''} holds a key: ${programs} prefer variables to the profile that this step writes. ${REMOVE}, ${OR_EXPORT}`,
+    text: ({ holders }) =>
+      say`${holders(KEY_VARIABLES)[0] ?? ''} holds a key: SDKs and Terraform prefer variables to the profile that this step writes. ${REMOVE_VARIABLE}, ${OR_EXPORT}`,
   },
   {
     applies: ({ holders }) =>
       holders(KEY_VARIABLES).length === 0 && holders(['ALICLOUD_SECURITY_TOKEN']).length > 0,
-    programs: 'Terraform',
-    text: (_machine, programs) =>
-      say`ALICLOUD_SECURITY_TOKEN holds an earlier token: ${programs} sends it with the key of this step's profile. ${REMOVE}, ${OR_EXPORT}`,
+    text: () =>
+      say`ALICLOUD_SECURITY_TOKEN holds an earlier token: Terraform sends it with the key of this step's profile. ${REMOVE_VARIABLE}, ${OR_EXPORT}`,
   },
   {
     applies: ({ env }) => env.ALIBABA_CLOUD_CLI_PROFILE_DISABLED?.toLowerCase() === 'true',
-    programs: 'SDKs',
-    text: (_machine, programs) =>
-      say`ALIBABA_CLOUD_CLI_PROFILE_DISABLED makes ${programs} ignore the profile that this step writes. ${REMOVE}, ${OR_EXPORT}`,
+    text: () =>
+      say`ALIBABA_CLOUD_CLI_PROFILE_DISABLED makes SDKs ignore the profile that this step writes. ${REMOVE_VARIABLE}, ${OR_EXPORT}`,
   },
   ...(
     [
@@ -219,38 +208,23 @@ const PROFILE_RULES: readonly Rule[] = [
     ] as const
   ).map(([name, program]): Rule => ({
     applies: ({ holders }) => holders([name]).length > 0,
-    programs: program,
-    text: (_machine, programs) =>
-      say`${name} names a file that ${programs} reads instead of the one that this step writes. ${REMOVE}, ${OR_EXPORT}`,
+    text: () =>
+      say`${name} names a file that ${[program]} reads instead of the one that this step writes. ${REMOVE_VARIABLE}, ${OR_EXPORT}`,
   })),
 ]
 
 /** Variables of single tools that an earlier identity left behind. */
 const TOOL_RULES: readonly Rule[] = [
-  {
-    applies: (machine) => left(OSS_VARIABLES, 'oss', machine).length > 0,
-    programs: 'ossutil and the OSS SDKs',
-    text: (machine, programs) =>
-      say`${left(OSS_VARIABLES, 'oss', machine).join(', ')}: ${programs} will use this key of an earlier identity. ${addTarget('oss', machine)}`,
-  },
-  {
-    applies: (machine) => left(['SECURITY_TOKEN'], 'packer', machine).length > 0,
-    programs: 'Packer',
-    text: (machine, programs) =>
-      say`SECURITY_TOKEN holds the token of an earlier identity, and ${programs} will use it. ${addTarget('packer', machine)}`,
-  },
-  {
-    applies: (machine) => left(['default_serverless_devs_key'], 'serverless-devs', machine).length > 0,
-    programs: 'Serverless Devs',
-    text: (machine, programs) =>
-      say`default_serverless_devs_key holds an earlier key, and ${programs} will use it. ${addTarget('serverless-devs', machine)}`,
-  },
+  ...TOOLS.map((tool): Rule => ({
+    applies: (machine) => leftFor(tool, machine).length > 0,
+    text: (machine) =>
+      say`${leftFor(tool, machine).join(', ')}: ${[tool.programs]} will use what an earlier identity left there. ${addTarget(tool.target, machine)}`,
+  })),
   {
     // It asks whether these are present, not whether they are empty.
     applies: ({ env }) => SERVERLESS_DEVS_VARIABLES.every((name) => env[name] !== undefined),
-    programs: 'Serverless Devs',
-    text: (_machine, programs) =>
-      say`${SERVERLESS_DEVS_VARIABLES.join(', ')}: ${programs} prefers these to any other key and sends no security token with them. Remove them from this job.`,
+    text: () =>
+      say`${SERVERLESS_DEVS_VARIABLES.join(', ')}: Serverless Devs prefers these to any other key and sends no security token with them. ${REMOVE_VARIABLES}.`,
   },
 ]
 
@@ -261,19 +235,17 @@ const TOOL_RULES: readonly Rule[] = [
  */
 export function findIdentityConflicts(
   env: Variables,
-  handedOn: HandedOn,
+  passedOn: PassedOn,
   current: CurrentProfile | undefined,
   pythonCli?: string,
 ): Prose[] {
-  if (!handedOn.variables && handedOn.profile === undefined) return []
-  const own = Object.values(handedOn.key ?? {})
+  if (!passedOn.variables && passedOn.profile === undefined) return []
+  const own = Object.values(passedOn.key ?? {})
   const holders = (names: readonly string[]): string[] =>
     names.filter((name) => (env[name] ?? '') !== '' && !own.includes(env[name]))
-  const machine: Machine = { ...handedOn, env, current, pythonCli, holders }
-  const rules = [...CLI_RULES, ...ROLE_RULES, ...(handedOn.variables ? [] : PROFILE_RULES), ...TOOL_RULES]
-  return rules
-    .filter(({ applies }) => applies(machine))
-    .map(({ programs, text }) => text(machine, [typeof programs === 'string' ? programs : programs(machine)]))
+  const machine: Machine = { ...passedOn, env, current, pythonCli, holders }
+  const rules = [...CLI_RULES, ...ROLE_RULES, ...(passedOn.variables ? [] : PROFILE_RULES), ...TOOL_RULES]
+  return rules.filter(({ applies }) => applies(machine)).map(({ text }) => text(machine))
 }
 
 /** The programs that go by a variable that names another profile than this step's. */
@@ -313,10 +285,10 @@ function holdsAll(names: readonly string[], holders: Machine['holders']): boolea
   return holders(names).length === names.length
 }
 
-/** The variables that this step does not replace. */
-function left(names: readonly string[], target: ExportTarget, machine: Machine): readonly string[] {
+/** The tool's variables that this step does not replace. */
+function leftFor({ target, variables }: Tool, machine: Machine): readonly string[] {
   const replaced = machine.variables && machine.targets.includes(target)
-  return replaced ? [] : machine.holders(names)
+  return replaced ? [] : machine.holders(variables)
 }
 
 function addTarget(target: ExportTarget, { variables }: Machine): Prose {

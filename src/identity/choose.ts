@@ -1,12 +1,6 @@
-/** Where the base identity comes from. */
-export type CredentialSource = 'oidc' | 'access-key' | 'environment' | 'ecs-ram-role'
-
-export const CREDENTIAL_SOURCES: readonly CredentialSource[] = [
-  'oidc',
-  'access-key',
-  'environment',
-  'ecs-ram-role',
-]
+/** Where the first identity can come from: the values of the input credential-source. */
+export const CREDENTIAL_SOURCES = ['oidc', 'access-key', 'environment', 'ecs-ram-role'] as const
+export type CredentialSource = (typeof CREDENTIAL_SOURCES)[number]
 
 /** Which of the inputs that name a source were given. */
 export interface SourceSigns {
@@ -22,6 +16,7 @@ export interface SourceSigns {
   readonly chaining: boolean
 }
 
+/** The source, or which input is wrong, why, and what is accepted. */
 export type SourceChoice =
   | { readonly source: CredentialSource; readonly warning?: string }
   | { readonly input: string; readonly fault: string; readonly accepted: string }
@@ -58,7 +53,7 @@ const TABLE: readonly Row[] = [
       ? {
           source: 'environment',
           warning:
-            'role-chaining: true takes the credentials of the environment; oidc-provider-arn is not used. To assume the role by OIDC remove role-chaining; to make this choice plain replace both by credential-source: environment.',
+            'role-chaining: true takes the credentials of the environment; oidc-provider-arn is not used. To assume the role with OIDC, remove role-chaining; to keep this choice, replace both with credential-source: environment.',
         }
       : undefined,
   ({ chaining }) => (chaining ? { source: 'environment' } : undefined),

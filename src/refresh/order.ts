@@ -3,6 +3,7 @@
  * runs. Secrets are in it, so that it is written nowhere else.
  */
 import type { InstalledProfile } from '../handover/profile-target.js'
+import { CREDENTIAL_SOURCES } from '../identity/choose.js'
 import type { AccessKey, TemporaryKey } from '../identity/credentials.js'
 import type { Issuer } from '../identity/oidc-issuer.js'
 import type { SessionRequest, Source } from '../inputs/inputs.js'
@@ -118,7 +119,8 @@ function mintingIn(minting: Fields): Minting {
 }
 
 function sourceIn(source: Fields): Source {
-  const kind = source.text('kind')
+  const named = source.text('kind')
+  const kind = CREDENTIAL_SOURCES.find((each) => each === named)
   switch (kind) {
     case 'oidc':
       return {
@@ -132,7 +134,7 @@ function sourceIn(source: Fields): Source {
       return { kind, key: keyIn(source.fields('key')) }
     case 'ecs-ram-role':
       return { kind }
-    default:
+    case undefined:
       throw new NotAnOrder()
   }
 }

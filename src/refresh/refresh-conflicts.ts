@@ -7,12 +7,18 @@
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import {
+  assumesAnotherRole,
+  namesAnotherProfile,
+  REMOVE_VARIABLE,
+  REMOVE_VARIABLES,
+} from '../handover/conflict-texts.js'
+import {
   IGNORING_VARIABLES,
   KEY_VARIABLES,
   OIDC_VARIABLES,
-  OSS_VARIABLES,
   PROFILE_VARIABLES,
   ROLE_VARIABLES,
+  TOOLS,
 } from '../handover/program-variables.js'
 import type { Inputs } from '../inputs/inputs.js'
 import { readCurrentProfile, type CurrentProfile } from '../profile/config-file.js'
@@ -33,15 +39,6 @@ export interface RefreshSurroundings {
   /** The SDKs' own credentials file, if there is one. */
   readonly sdkFile: string | undefined
 }
-
-const TOOL_VARIABLES = [
-  {
-    names: OSS_VARIABLES,
-    program: 'ossutil and the OSS SDKs',
-  },
-  { names: ['SECURITY_TOKEN'], program: 'Packer' },
-  { names: ['default_serverless_devs_key'], program: 'Serverless Devs' },
-]
 
 /** What main warns of. */
 export async function refreshConflicts(inputs: Inputs, job: JobEnvironment): Promise<Prose[]> {
@@ -86,7 +83,7 @@ function keyConflicts({ variables }: RefreshSurroundings): Prose[] {
   return keys.length === 0
     ? []
     : [
-        say`${keys.join(', ')}: SDKs and Terraform prefer a key in a variable to the credentials that this step keeps fresh. Remove what sets it from this job, or run this step before it without exports.`,
+        say`${keys.join(', ')}: SDKs and Terraform prefer a key in a variable to the credentials that this step keeps fresh. ${REMOVE_VARIABLES}. If an earlier step of this action exports them, give that step export-environment-variables: false.`,
       ]
 }
 
@@ -98,19 +95,17 @@ function cliConflicts({ variables, profileName, setCurrent, exports }: RefreshSu
   return [
     ...(/^(1|true)$/i.test(disabled)
       ? [
-          say`ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS=${disabled}: the aliyun CLI from 3.4.3 then refuses the profile that this step writes. Remove the variable from this job.`,
+          say`ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS=${disabled}: the aliyun CLI from 3.4.3 then refuses the profile that this step writes. ${REMOVE_VARIABLE}.`,
         ]
       : []),
     ...(ignoring === undefined
       ? []
       : [
-          say`${ignoring}=TRUE: the aliyun CLI ignores the profile that this step writes. Remove the variable from this job.`,
+          say`${ignoring}=TRUE: the aliyun CLI ignores the profile that this step writes. ${REMOVE_VARIABLE}.`,
         ]),
     ...(naming === undefined || ignoring !== undefined || variables[naming] === profileName
       ? []
-      : [
-          say`${naming} names the profile ${JSON.stringify(variables[naming])}, and the aliyun CLI prefers that to this step's identity. Remove the variable from this job, or give this step's profile that name (input profile).`,
-        ]),
+      : [namesAnotherProfile(naming, variables[naming], 'the aliyun CLI prefers')]),
   ]
 }
 
@@ -122,12 +117,12 @@ function sdkConflicts({ variables, profileName, current, sdkFile }: RefreshSurro
     ...(oidc.length < OIDC_VARIABLES.length
       ? []
       : [
-          say`${oidc.join(', ')}: SDKs assume that role by themselves and never ask for the credentials of this step. Remove them from this job.`,
+          say`${oidc.join(', ')}: SDKs assume that role by themselves and never ask for the credentials of this step. ${REMOVE_VARIABLES}.`,
         ]),
     ...(named === '' || named === profileName
       ? []
       : [
-          say`ALIBABA_CLOUD_PROFILE names the profile ${JSON.stringify(named)}: SDKs prefer it to the credentials of this step. Remove the variable from this job.`,
+          say`ALIBABA_CLOUD_PROFILE names the profile ${JSON.stringify(named)}: SDKs prefer it to the credentials of this step. ${REMOVE_VARIABLE}.`,
         ]),
     ...(named === '' && current?.authenticates === true && current.name !== profileName
       ? [
@@ -136,7 +131,7 @@ function sdkConflicts({ variables, profileName, current, sdkFile }: RefreshSurro
       : []),
     ...held(variables, ['ALIBABA_CLOUD_CONFIG_FILE']).map(
       (name) =>
-        say`${name} names a file whose current profile the SDK for Go prefers to the credentials of this step. Remove the variable from this job.`,
+        say`${name} names a file whose current profile the SDK for Go prefers to the credentials of this step. ${REMOVE_VARIABLE}.`,
     ),
     ...(sdkFile === undefined
       ? []
@@ -154,24 +149,21 @@ function sdkConflicts({ variables, profileName, current, sdkFile }: RefreshSurro
 function terraformConflicts({ variables }: RefreshSurroundings): Prose[] {
   const token = held(variables, KEY_VARIABLES).length > 0 ? [] : held(variables, ['ALICLOUD_SECURITY_TOKEN'])
   return [
-    ...held(variables, ROLE_VARIABLES).map(
-      (name) =>
-        say`${name} names a role: Terraform assumes it once more, on top of this step's identity. Remove the variable from this job.`,
-    ),
+    ...held(variables, ROLE_VARIABLES).map(assumesAnotherRole),
     ...token.map(
       (name) =>
-        say`${name} holds an earlier token: Terraform sends it with the key of this step. Remove the variable from this job.`,
+        say`${name} holds an earlier token: Terraform sends it with the key of this step. ${REMOVE_VARIABLE}.`,
     ),
   ]
 }
 
 function toolConflicts({ variables }: RefreshSurroundings): Prose[] {
-  return TOOL_VARIABLES.flatMap(({ names, program }) => {
+  return TOOLS.flatMap(({ programs, variables: names }) => {
     const found = held(variables, names)
     return found.length === 0
       ? []
       : [
-          say`${found.join(', ')}: ${[program]} will use what an earlier identity left there; refresh does not serve them. Remove it from this job.`,
+          say`${found.join(', ')}: ${[programs]} will use what an earlier identity left there, and refresh does not serve this tool. ${REMOVE_VARIABLES}.`,
         ]
   })
 }
