@@ -83,7 +83,7 @@ function maskOnEntry(runner: Runner, job: JobEnvironment): void {
   for (const secret of secretsOf(runner.input)) runner.mask(secret)
   for (const password of job.proxyPasswords) runner.mask(password)
   runner.mask(job.issuer.requestToken ?? '')
-  // Before the inputs are judged: a fault shows what was given.
+  // Before the inputs are checked: a fault shows what was given.
   if (!/^(false)?$/i.test(runner.input('mask-account-id') ?? '')) {
     runner.maskAccountIds()
     for (const name of ['role-to-assume', 'oidc-provider-arn', 'allowed-account-ids'] as const) {

@@ -22,6 +22,7 @@ export interface Situation {
   readonly caller: CallerIdentity | undefined
 }
 
+/** The parts of an explanation. */
 export interface Diagnosis {
   /**
    * The failure in a few words: completes "Could not assume ...: ", and heads the annotation if

@@ -30,6 +30,7 @@ import { explainNoToken } from './no-token.js'
 import { explainStsError } from './sts-denial.js'
 import { explainTransport } from './transport-faults.js'
 
+/** A failure as it is shown. */
 export interface Explanation {
   /** The annotation's head. */
   readonly title: Prose

@@ -4,6 +4,7 @@ import type { Inputs } from '../inputs/inputs.js'
 import type { StsError } from '../sts/sts-error.js'
 import { say, type Prose } from '../text/prose.js'
 
+/** A refusal by STS, and what the step knows about it. */
 export interface Facts {
   readonly error: StsError
   readonly inputs: Inputs
@@ -51,6 +52,7 @@ function shapeOf(accessKeyId: string, accessKeySecret: string): Prose | undefine
       ]
 }
 
+/** Which host was called, and which region chose it. */
 export function endpointUsed({ error: { host }, inputs: { region } }: Facts): Prose[] {
   return [say`The endpoint is ${host}${region === undefined ? [] : say`, and \`region\` is ${region}`}.`]
 }

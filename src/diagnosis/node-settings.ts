@@ -2,6 +2,7 @@
 import { access, constants, stat } from 'node:fs/promises'
 import { nodeCodeOf } from '../net/node-codes.js'
 
+/** Which CAs this process trusts. */
 export interface NodeSettings {
   /** NODE_EXTRA_CA_CERTS, and why its file cannot be read; undefined if the variable is not set. */
   readonly extraCas: { readonly path: string; readonly failure: string | undefined } | undefined
@@ -27,6 +28,7 @@ export async function readNodeSettings(
   }
 }
 
+/** @param version of Node.js, such as `24.18.0` */
 export function knowsNodeUseSystemCa(version: string): boolean {
   const [major = 0, minor = 0] = version.split('.').map(Number)
   return major > 24 || (major === 24 && minor >= 6) || (major === 22 && minor >= 19)

@@ -81,8 +81,7 @@ export interface Subject {
 }
 
 /**
- * @param claimed the claim `repository`, by which IDs without a sign of their own are told from
- *   names
+ * @param claimed the claim `repository`, which tells where a name ends and an ID begins
  */
 export function readSubject(subject: string, claimed: string | undefined): Subject {
   const match = /^repo:([^/:]+)\/([^/:]+):(.+)$/s.exec(subject)

@@ -27,7 +27,7 @@ export interface FailureContext {
 /** Seconds; a question asked for the explanation alone must not hold it back. */
 const IDENTIFY_TIMEOUT_SECONDS = 3
 
-/** Never throws. */
+/** Makes the step fail, with an explanation if there is one. Never throws. */
 export async function reportFailure(
   runner: Runner,
   failure: unknown,

@@ -7,7 +7,7 @@ import { say, type Prose } from '../text/prose.js'
 import { clockOff, endpointUsed, keyShape, refusedKey, type Facts } from './facts.js'
 
 /**
- * What is shown beside cause and fix.
+ * What is shown in addition to cause and fix.
  *
  * - `trust`: the token's claims, and the trust policy that would accept it
  * - `provider`: the token's claims, and what the OIDC provider in RAM has to contain
@@ -17,6 +17,7 @@ import { clockOff, endpointUsed, keyShape, refusedKey, type Facts } from './fact
  */
 export type Attachment = 'trust' | 'provider' | 'fingerprint' | 'both-sides' | 'new-user'
 
+/** One row: what STS answers, what it means, and what to do. */
 export interface StsAnswer {
   /** As STS writes them; `.*` at the end stands for the rest of a family. */
   readonly codes: readonly string[]
@@ -34,7 +35,10 @@ export interface StsAnswer {
   readonly attachment?: Attachment
 }
 
+/** What STS says to a root account that asks for a role. */
 export const ROOT_WORDS = 'Roles may not be assumed by root accounts.'
+
+/** The first row whose code and words match is the answer's. */
 export const STS_ANSWERS: readonly StsAnswer[] = [
   {
     codes: ['AuthenticationFail.NoPermission'],

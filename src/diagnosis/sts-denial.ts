@@ -13,6 +13,7 @@ import { permissionToAssume, trustOfCaller, trustOfOidcToken } from './policies.
 import { anchorOf, stsAnswer } from './sts-answer.js'
 import type { Attachment } from './sts-codes.js'
 
+/** @param notAssumed which role of the chain was refused; undefined if no role was asked for */
 export function explainStsError(
   error: StsError,
   notAssumed: AssumeRoleError | undefined,

@@ -23,6 +23,7 @@ interface Fault {
   readonly anchor: (typeof ANCHORS)[keyof typeof ANCHORS]
 }
 
+/** Names the host, the proxy if there is one, and the input or variable that decides. */
 export function explainTransport(error: TransportError, inputs: Inputs, node: NodeSettings): Diagnosis {
   const { fault, means, todo, example = [], anchor } = faultOf(error, inputs, node)
   return {

@@ -19,8 +19,8 @@ export function untrustedRun(
 
 /**
  * `pull_request_target` runs the base's code, with tokens. A fork that has been deleted is null in
- * the event. The flag `fork` alone is no sign: a repository that is a fork has pull requests of its
- * own.
+ * the event. The flag `fork` alone does not decide: a repository that is a fork has pull requests
+ * of its own.
  */
 function isForksPullRequest(eventName: string | undefined, event: unknown): boolean {
   if (eventName === undefined || !/^pull_request(_review|_review_comment)?$/.test(eventName)) return false

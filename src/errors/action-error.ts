@@ -17,8 +17,7 @@ export abstract class ActionError extends Error {
 }
 
 /**
- * What any thrown thing says of itself. What is no Error is not opened: there is no telling what it
- * holds.
+ * The message of anything thrown. A value that is not an Error is not shown: it may hold anything.
  */
 export function textOf(failure: unknown): Prose {
   if (failure instanceof ActionError) return failure.text

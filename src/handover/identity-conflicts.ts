@@ -37,7 +37,7 @@ export interface PassedOn {
   readonly profile: string | undefined
   readonly region: string | undefined
   /**
-   * A temporary key that is passed on as it is: a variable that holds it already is no conflict.
+   * A temporary key that is passed on as it is: a variable that already holds it is not a conflict.
    */
   readonly key?: AccessKey | undefined
 }

@@ -8,12 +8,13 @@ export interface ExportedSession extends Pick<Session, 'key' | 'accountId'> {
   readonly served?: ServedSession | undefined
 }
 
+/** Where the keeper serves its sessions. */
 export interface ServedSession {
   /** The keeper's credentials URI. */
   readonly uri: string
   /** The keeper's file of one StsToken profile. */
   readonly file: string
-  /** The profile's name in that file, if programs shall use it unless told otherwise. */
+  /** The profile's name in that file, if programs should use it by default. */
   readonly profileName: string | undefined
 }
 
@@ -100,7 +101,7 @@ export function isExportable(name: string): boolean {
   return BY_NAME.has(name)
 }
 
-/** Whether what a variable of this name held before is somebody's credential. */
+/** Whether what a variable of this name held before is a credential, and so has to be masked. */
 export function holdsCredential(name: string): boolean {
   return BY_NAME.get(name)?.secret ?? true
 }

@@ -28,8 +28,8 @@ const KEY_INPUTS = 'access-key-id, access-key-secret or security-token'
 type Row = (signs: SourceSigns) => SourceChoice | undefined
 
 /**
- * Read from top to bottom: the first row that applies decides. Nothing but the step's inputs is
- * asked, never the ambient environment.
+ * Read from top to bottom: the first row that applies decides. Only the step's inputs count, never
+ * the ambient environment.
  */
 const TABLE: readonly Row[] = [
   // credential-source says it, unless another source's inputs are there as well. It wins over

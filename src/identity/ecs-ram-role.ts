@@ -42,6 +42,7 @@ class InstanceRoleError extends ActionError {
   }
 }
 
+/** What the metadata service issued. */
 export interface InstanceSession {
   readonly key: TemporaryKey
   /** UTC, `2026-01-02T03:04:05Z`. */
@@ -61,7 +62,7 @@ type Ask = (
  * and in a container its answer is lost one hop too far.
  *
  * @param onlyHardened ALIBABA_CLOUD_IMDSV1_DISABLED
- * @param mask told each secret of an answer before it is judged
+ * @param mask called with each secret of an answer before it is checked
  * @throws InstanceRoleError, SessionRejectedError
  */
 export async function instanceSession(
@@ -92,7 +93,7 @@ export async function instanceSession(
       })
       return await sessionFrom(ask, headers, withoutToken, mask)
     } catch (failure) {
-      // If nothing has ever answered there is no service, and waiting would not build one.
+      // If nothing has ever answered, there is no service here, and waiting does not help.
       if (!answered && failure instanceof TransportError && failure.code !== 'broken')
         throw noService(failure, withoutToken)
       throw failure

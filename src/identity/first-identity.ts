@@ -8,11 +8,12 @@ import { tokenFromIssuer, type Issuer } from './oidc-issuer.js'
 import { tokenFromFile } from './oidc-token-file.js'
 import type { OidcTokenSource } from './oidc-token.js'
 
+/** An OIDC token that can be had, or a key. */
 export type FirstIdentity =
   | { readonly by: 'oidc'; readonly token: OidcTokenSource; readonly providerArn: string }
   | { readonly by: 'key'; readonly key: AccessKey; readonly expiration: string | undefined }
 
-/** What fetching the first identity takes beside the inputs. */
+/** What fetching the first identity needs besides the inputs. */
 export interface Surroundings {
   readonly issuer: Issuer
   readonly onlyHardenedMetadata: boolean
@@ -27,7 +28,9 @@ export interface Surroundings {
 }
 
 /**
- * @throws InstanceRoleError, SessionRejectedError; an OIDC token is fetched only when it is used
+ * Gets the first identity from its source. An OIDC token is fetched only when it is used.
+ *
+ * @throws InstanceRoleError, SessionRejectedError
  */
 export async function firstIdentity(source: Source, surroundings: Surroundings): Promise<FirstIdentity> {
   const { issuer, policy, mask, warn, onToken } = surroundings

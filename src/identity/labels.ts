@@ -1,4 +1,4 @@
-/** What each source of the first identity is called, wherever a person reads of it. */
+/** What each source of the first identity is called in texts for people. */
 import type { Source } from '../inputs/inputs.js'
 import { say, type Prose } from '../text/prose.js'
 

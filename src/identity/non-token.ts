@@ -1,6 +1,6 @@
 /**
- * What a file holds that should hold an OIDC token, to go on after "the file ...". Shows nothing of
- * it.
+ * What a file holds instead of an OIDC token: completes "the file ...". Shows nothing of the
+ * content.
  *
  * @param text read as UTF-8 and trimmed
  */
@@ -12,7 +12,7 @@ export function describeNonToken(text: string): string {
 }
 
 /**
- * ASCII in UTF-16 has a NUL beside each character. What is left of a byte order mark comes first.
+ * ASCII in UTF-16 has a NUL next to each character. What is left of a byte order mark comes first.
  */
 function isUtf16ReadAsUtf8(text: string): boolean {
   const characters = text.replace(/^\ufffd+/, '')

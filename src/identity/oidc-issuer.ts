@@ -15,6 +15,7 @@ const MAX_AGE_MS = 4 * 60_000
 /** Characters of a refusal that are shown; the rest is a page for browsers. */
 const MAX_WORDS = 500
 
+/** How this job asks for an OIDC token. */
 export interface Issuer {
   /** ACTIONS_ID_TOKEN_REQUEST_URL; undefined if the job was not given one. */
   readonly requestUrl: string | undefined
@@ -25,7 +26,7 @@ export interface Issuer {
 /**
  * Asks GitHub's issuer (or one that speaks its protocol) for a token.
  *
- * @param mask told each token as soon as it is there
+ * @param mask called with each token as soon as it arrives
  * @throws (the function returned) OidcTokenError, TransportError, RetriesExhaustedError
  */
 export function tokenFromIssuer(
@@ -61,7 +62,7 @@ export function tokenFromIssuer(
   }
 }
 
-/** The token in the issuer's answer. Whatever looks like one is masked before it is judged. */
+/** The token in the issuer's answer. Whatever looks like one is masked before it is checked. */
 function tokenIn(answer: HttpAnswer, requestToken: string, mask: (secret: string) => void): string {
   const { status, host } = answer
   const token = textField(jsonObject(answer.body), 'value')?.trim() ?? ''

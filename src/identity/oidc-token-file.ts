@@ -10,9 +10,10 @@ import { isJwt, OidcTokenError, type OidcTokenSource } from './oidc-token.js'
 const MAX_FILE_BYTES = 64 * 1024
 
 /**
- * Reads the token anew at each use: whoever keeps the file (ACK's RRSA, for one) rotates it.
+ * Reads the token again for each use: whatever writes the file (such as ACK's RRSA) rotates it.
  *
- * @param warn told if others on the machine may read the file, and this user could change that
+ * @param mask called with each token
+ * @param warn called if others on the machine may read the file and this user could change that
  * @throws (the function returned) OidcTokenError; no message shows the content
  */
 export function tokenFromFile(
@@ -40,7 +41,8 @@ export function tokenFromFile(
 }
 
 /**
- * Neither a pipe that nobody writes to nor a file without end may hold the step up.
+ * Reads a file that may be anything: a pipe that nobody writes to, or a device that never ends,
+ * must not block the step.
  *
  * @throws OidcTokenError
  */
@@ -76,7 +78,8 @@ function unusable(path: string, what: string, cause?: unknown): OidcTokenError {
 }
 
 /**
- * Kubernetes mounts its tokens read-only with mode 0644: nobody in the pod could heed a warning.
+ * Whether this user could restrict the file. Kubernetes mounts its tokens read-only with mode 0644,
+ * and nobody in the pod can change that.
  */
 async function couldBeTighter(path: string, { mode, uid }: Stats): Promise<boolean> {
   if (process.platform === 'win32' || (mode & 0o004) === 0 || uid !== process.getuid?.()) return false

@@ -6,7 +6,7 @@ import { serverTime } from '../net/server-time.js'
 import { say, type Prose } from '../text/prose.js'
 import type { TemporaryKey } from './credentials.js'
 
-/** A session that is whole, and that must not be used all the same. */
+/** A session that has all its fields, but must not be used. */
 export class SessionRejectedError extends ActionError {
   override readonly name = 'SessionRejectedError'
   readonly code: 'session-expired' | 'session-of-another-role' | 'source-identity-taken'
@@ -18,10 +18,10 @@ export class SessionRejectedError extends ActionError {
 }
 
 /**
- * AccessKeyId, AccessKeySecret and SecurityToken; undefined if one is missing or holds anything but
- * visible ASCII, which could travel neither in a header nor in a variable.
+ * The key in a session's fields AccessKeyId, AccessKeySecret and SecurityToken; undefined if one is
+ * missing or holds anything but visible ASCII, which fits neither a header nor a variable.
  *
- * @param mask told each of them before it is judged
+ * @param mask called with each of them before it is checked
  */
 export function temporaryKey(
   fields: Json | undefined,

@@ -1,4 +1,4 @@
-/** What the inputs must be to each other: one table. Each input by itself is right already. */
+/** How the inputs must fit together: one table. Each input by itself has been checked already. */
 import type { CredentialSource } from '../identity/choose.js'
 import { partsOf, type AccessKey } from '../identity/credentials.js'
 import { parseArn } from '../sts/arn.js'
@@ -7,6 +7,7 @@ import type { InputFault } from './fault.js'
 import { isPlainKey, NOT_PLAIN } from './secret-texts.js'
 import type { InputName, InputValues } from './table.js'
 
+/** The inputs, each parsed by itself. */
 export interface CheckedInputs {
   readonly values: InputValues
   /** The inputs that are not omitted, wrong ones too. */
@@ -151,6 +152,7 @@ const CHECKS: readonly Check[] = [
   },
 ]
 
+/** All contradictions among the inputs. */
 export function crossChecks(inputs: CheckedInputs): InputFault[] {
   return [
     ...CHECKS.filter(({ isWrong }) => isWrong(inputs)),

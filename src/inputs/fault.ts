@@ -1,4 +1,4 @@
-/** What is wrong with an input, and the error that tells all of it. */
+/** What is wrong with inputs, and the one error that reports all of it. */
 import { ActionError } from '../errors/action-error.js'
 import { withoutIssuedSecrets } from '../secrecy/issued-secrets.js'
 import type { Redactor } from '../secrecy/redact.js'
@@ -12,6 +12,7 @@ export interface Problem {
   readonly accepted: Prose
 }
 
+/** A problem, and the input that has it. */
 export interface InputFault extends Problem {
   readonly input: string
 }

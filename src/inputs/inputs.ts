@@ -23,6 +23,7 @@ import {
   type InputValues,
 } from './table.js'
 
+/** Where the first identity comes from, with its inputs. */
 export type Source =
   | {
       readonly kind: 'oidc'
@@ -44,6 +45,7 @@ export interface SessionRequest {
   readonly policy: string | undefined
 }
 
+/** The checked inputs. Undefined is what was omitted and has no default. */
 export interface Inputs {
   readonly source: Source
   /** Role ARNs in the order in which they are assumed; empty if a temporary key is passed on. */
@@ -69,14 +71,13 @@ export interface Inputs {
   readonly warnings: readonly Prose[]
 }
 
-/** What the inputs' meaning depends on beside the inputs. */
+/** What the inputs' meaning depends on besides the inputs. */
 export interface InputContext {
   readonly defaultSessionName: string
   /** The key in the job's variables, for `credential-source: environment`. */
   readonly environmentKey: AccessKey | undefined
   /**
-   * Faults of the surroundings (proxy variables, a missing home) to be told together with the
-   * inputs'.
+   * Faults of the environment, such as a missing home, to be reported together with the inputs'.
    */
   readonly otherFaults: readonly Prose[]
   /**
@@ -177,7 +178,7 @@ function givenInputs(raw: Raw): ReadonlyMap<InputName, string> {
   return texts
 }
 
-/** A wrong input counts as omitted here, so that one mistake is told once. */
+/** A wrong input counts as omitted here, so that one mistake is reported once. */
 function parseEach(given: ReadonlyMap<InputName, string>): { values: InputValues; faults: InputFault[] } {
   const values: Partial<Record<InputName, unknown>> = {}
   const faults: InputFault[] = []

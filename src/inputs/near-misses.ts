@@ -4,7 +4,7 @@
  */
 import type { InputFault } from './fault.js'
 
-/** Longer names are nobody's slip. */
+/** A longer name is not a misspelling of one of ours. */
 const LONGEST_NAME = 64
 
 /**

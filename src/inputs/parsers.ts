@@ -2,6 +2,7 @@
 import type { Prose } from '../text/prose.js'
 import type { Problem } from './fault.js'
 
+/** A value, or all that is wrong with its text. */
 export type Parsed<T> = { readonly value: T } | { readonly problems: readonly Problem[] }
 export type Parser<T> = (text: string) => Parsed<T>
 
@@ -22,6 +23,7 @@ export const yamlBoolean: Parser<boolean> = (text) => {
   return refused({ got: text, accepted: ['true or false'] })
 }
 
+/** @param unit for the message, such as `seconds`; both bounds are accepted */
 export function wholeNumber(least: number, most: number, unit: string): Parser<number> {
   return (text) => {
     const number = /^\d{1,9}$/.test(text) ? Number(text) : NaN
@@ -31,6 +33,7 @@ export function wholeNumber(least: number, most: number, unit: string): Parser<n
   }
 }
 
+/** @param acceptable the rule in words, for the message */
 export function matching(rule: RegExp, acceptable: string): Parser<string> {
   return (text) => (rule.test(text) ? accepted(text) : refused({ got: text, accepted: [acceptable] }))
 }
@@ -54,7 +57,7 @@ export function oneOf<T extends string>(words: readonly T[]): Parser<T> {
   }
 }
 
-/** Wrong items of one list that are told: who has more has made one mistake many times. */
+/** Wrong items of one list that are shown: more of them are one mistake made many times. */
 const MOST_PROBLEMS = 5
 
 /**

@@ -11,6 +11,7 @@ export function isPlainKey(text: string): boolean {
   return /^[\x21-\x7e]*$/.test(text)
 }
 
+/** What is wrong with a text that is not a plain key. */
 export const NOT_PLAIN = `white space or a character outside ASCII within the value ${NOT_SHOWN}`
 
 /** A part of an access key. */

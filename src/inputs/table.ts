@@ -21,11 +21,13 @@ import { keyPart, path } from './secret-texts.js'
 import { sessionPolicy } from './session-policy.js'
 import { stsEndpoint } from './sts-endpoint.js'
 
+/** The tools of export-for. */
 export const EXPORT_TARGETS = ['oss', 'packer', 'serverless-devs'] as const
 export type ExportTarget = (typeof EXPORT_TARGETS)[number]
 
 /**
- * Seconds. In the description only: the manifest's default could not be told from an omitted input.
+ * Seconds. Not in the manifest: with a default there, an omitted input could not be recognised, for
+ * which the deprecated alias may stand.
  */
 export const DEFAULT_DURATION_SECONDS = 3600
 
@@ -45,6 +47,7 @@ export interface InputRow {
   readonly replacedBy?: string
 }
 
+/** In the order of action.yml. */
 export const INPUTS = {
   // ARNs, and names of roles whose account is oidc-provider-arn's.
   'role-to-assume': {

@@ -1,4 +1,4 @@
-/** An object of someone else's, whose fields may be anything. */
+/** An object that someone else wrote, whose fields may be anything. */
 export type Json = Readonly<Record<string, unknown>>
 
 /** The JSON object that a text holds; undefined if it holds anything else. */

@@ -9,7 +9,7 @@ import { TransportError } from './transport-error.js'
  */
 const VARIABLES = ['https_proxy', 'HTTPS_PROXY'] as const
 /**
- * Those of plain HTTP are used by no request of this step, but may hold a password all the same.
+ * No request of this step uses those for plain HTTP, but they may hold a password too.
  */
 const ALL_VARIABLES = [...VARIABLES, 'http_proxy', 'HTTP_PROXY'] as const
 
@@ -56,6 +56,7 @@ export function proxyName(proxy: URL): string {
   return `${proxy.hostname}:${proxyPort(proxy)}`
 }
 
+/** The port of a proxy's URL, or its scheme's default. */
 export function proxyPort({ protocol, port }: URL): number {
   return Number(port || (protocol === 'https:' ? '443' : '80'))
 }

@@ -23,6 +23,7 @@ const CONNECT_TIMEOUT_MS = 5_000
 /** No answer that this step reads comes near this size. */
 const MAX_ANSWER_BYTES = 1024 * 1024
 
+/** What is sent. */
 export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'PUT'
   readonly url: URL
@@ -30,20 +31,24 @@ export interface HttpRequest {
   readonly body?: string
 }
 
+/** A whole answer, whatever its status. */
 export interface HttpAnswer {
   readonly status: number
   readonly headers: IncomingHttpHeaders
   readonly body: string
-  /** Who answered, and by way of which proxy. */
+  /** Who answered, and through which proxy. */
   readonly host: string
   readonly proxy: string | undefined
 }
 
+/** How a request is sent. */
 export interface SendOptions {
   /** The call's name in messages, such as AssumeRole. */
   readonly call: string
   readonly policy: Pick<RetryPolicy, 'deadline' | 'trace'>
+  /** For the whole call, in milliseconds; 10 s by default. */
   readonly callTimeoutMs?: number
+  /** Until the connection is ready, in milliseconds; 5 s by default. */
   readonly connectTimeoutMs?: number
   /**
    * True for the metadata service, a link-local address that knows no TLS and that no proxy may
@@ -97,7 +102,7 @@ class EarlyAgent extends https.Agent {
       servername: isIP(host) === 0 ? host : '',
     })
     if (!(socket instanceof Socket)) return
-    // A connection that fails or is never used matters to nobody: a request opens its own, and
+    // A connection that fails or is never used does not matter: a request opens its own, and
     // reports what is wrong with it.
     socket.once('error', () => {
       this.#early.delete(`${host}:${port}`)

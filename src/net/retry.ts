@@ -21,7 +21,7 @@ const RETRIES = {
 
 type RetryRule = keyof typeof RETRIES
 
-/** What a failure on the way allows. */
+/** How often each kind of network failure is retried. */
 const TRANSPORT_RULES: Readonly<Record<TransportFault, RetryRule>> = {
   unreachable: 'always',
   broken: 'always',
@@ -42,7 +42,7 @@ const TRANSPORT_RULES: Readonly<Record<TransportFault, RetryRule>> = {
 
 /**
  * What a refusal by STS allows: by its code, since the documents disagree on statuses (STS's error
- * documentation). The first row that matches decides; a code in no row is judged by its status.
+ * documentation). The first row that matches decides; for a code in no row its status does.
  */
 const STS_RULES: readonly (readonly [code: RegExp, rule: RetryRule])[] = [
   [/^AuthenticationFail\.OIDCToken\.Expired$/, 'once with a fresh token'],
@@ -50,7 +50,7 @@ const STS_RULES: readonly (readonly [code: RegExp, rule: RetryRule])[] = [
   // twice.
   [/^AuthenticationFail\.OIDCToken\.IssuerConfigurationBroken$/, 'twice'],
   [/^(Throttling(\..*)?|InternalError|ServiceUnavailable|SignatureNonceUsed)$/, 'always'],
-  // Families of codes that are an answer, whatever status they come with.
+  // Families of codes that are final, whatever their status.
   [
     /^(AuthenticationFail|EntityNotExist|Forbidden|Incomplete|Invalid|Missing|NoPermission|SignatureDoesNotMatch|Unsupported)/,
     'never',
@@ -132,14 +132,14 @@ export function retryPolicy(
 }
 
 /**
- * For a question that only an explanation asks: one attempt, within so many seconds from now,
- * without a word.
+ * For a call that only improves an error message: one attempt, within so many seconds from now,
+ * with nothing in the log.
  */
 export function onceWithin(seconds: number): RetryPolicy {
   return silentRetryPolicy(1, seconds)
 }
 
-/** A policy whose calls leave no word in any log. */
+/** A policy whose calls log nothing. */
 export function silentRetryPolicy(maxAttempts: number, timeoutSeconds: number): RetryPolicy {
   const silent = (): void => undefined
   return retryPolicy(maxAttempts, timeoutSeconds, { onRetry: silent, trace: silent })
@@ -178,7 +178,7 @@ export class RetriesExhaustedError extends ActionError {
  * jitter, never before the server's Retry-After, never beyond the deadline.
  *
  * @param call the call's name for messages, such as AssumeRole
- * @param attempt told whether it needs a newly minted OIDC token
+ * @param attempt called with whether it needs a newly minted OIDC token
  * @throws the failure itself if it is not worth a retry; RetriesExhaustedError if attempts or time
  * ran out
  */

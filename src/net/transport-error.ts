@@ -2,7 +2,7 @@ import { ActionError } from '../errors/action-error.js'
 import { say, type Prose } from '../text/prose.js'
 
 /**
- * What went wrong on the way, as far as anyone can tell from here.
+ * What went wrong between this step and the host.
  *
  * - `unreachable`: no connection (name look-up, refused, no route)
  * - `broken`: the connection ended before the answer was complete
@@ -38,8 +38,10 @@ export const TRANSPORT_FAULTS = [
   'proxy-invalid',
 ] as const
 
+/** One of TRANSPORT_FAULTS. */
 export type TransportFault = (typeof TRANSPORT_FAULTS)[number]
 
+/** What else is known about a transport error. */
 export interface TransportDetails {
   /** The proxy on the way, as host and port; undefined if there is none. */
   readonly proxy?: string | undefined
@@ -49,7 +51,7 @@ export interface TransportDetails {
   readonly proxyUserGiven?: boolean
   /** Node's own code, such as `CERT_HAS_EXPIRED`; undefined if Node reported none. */
   readonly nodeCode?: string | undefined
-  /** What the answer asked us to wait, in milliseconds. */
+  /** How long the answer asked us to wait, in milliseconds. */
   readonly retryAfterMs?: number | undefined
   readonly cause?: unknown
 }

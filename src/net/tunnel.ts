@@ -21,10 +21,11 @@ export interface Connecting {
   readonly host: string
   /** Ends it while it is pending. */
   readonly signal: AbortSignal
-  /** Told what is waited for, each time that this changes. */
+  /** Called with what is waited for, each time that this changes. */
   readonly onStage: (waitingFor: Prose) => void
 }
 
+/** A request's options, with what its connection needs. */
 export interface TunnelRequestOptions extends https.RequestOptions {
   readonly connecting?: Connecting
 }
@@ -52,7 +53,7 @@ export class TunnelAgent extends https.Agent {
         callback(null, socket)
       },
       (failure: unknown) => {
-        // Node's type asks for a socket beside a failure as well; Node itself does not.
+        // Node's type requires a socket next to a failure too; Node itself does not.
         ;(callback as (failure: unknown) => void)(failure)
       },
     )
@@ -118,7 +119,7 @@ async function openTunnel(
     })
     request.once('connect', (response, socket, head) => {
       const refusal = refusalIn(response, head, proxy.username !== '')
-      // What becomes of the tunnel is told by the TLS session in it.
+      // Errors of the tunnel are reported by the TLS session in it.
       socket.on('error', () => undefined)
       if (refusal === undefined && socket instanceof Socket) {
         resolve(socket)

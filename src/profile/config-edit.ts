@@ -13,7 +13,7 @@ import {
 } from './config-text.js'
 
 /**
- * What is written under a name: the session's keys themselves, or the address where they are
+ * What is written under a name: the session's keys themselves, or the address at which they are
  * served.
  */
 export type CliProfile = StsTokenProfile | CredentialsUriProfile
@@ -45,7 +45,7 @@ interface Style {
 
 const CLI_STYLE: Style = { open: '\n\t\t\t', comma: '\n\t\t\t', colon: ': ', close: '\n\t\t' }
 
-/** White space longer than this is nobody's indentation. */
+/** White space longer than this is not taken for indentation. */
 const LONGEST_INDENTATION = 200
 
 /**
@@ -133,7 +133,7 @@ export function setCurrent(config: ConfigText, token: string | undefined): Confi
     const index = members.findIndex((member) => member.value === current)
     const before = members[index - 1]
     const member = members[index]
-    if (member === undefined) throw new RangeError('"current" is no member of this file')
+    if (member === undefined) throw new RangeError('"current" is not a member of this file')
     const span =
       before !== undefined
         ? { start: before.end, end: member.end }
@@ -158,8 +158,8 @@ export function setCurrent(config: ConfigText, token: string | undefined): Confi
 }
 
 /**
- * Replaces a part of the text and moves everything that lies behind it, so that a file of 10,000
- * profiles need not be parsed after each edit. What lies inside the replaced part is the caller's.
+ * Replaces a part of the text and moves everything behind it, so that a file of 10,000 profiles
+ * need not be parsed after each edit. What is inside the replaced part is the caller's.
  */
 function splice(config: ConfigText, span: Span, replacement: string): ConfigText {
   const delta = replacement.length - (span.end - span.start)
@@ -188,7 +188,7 @@ function splice(config: ConfigText, span: Span, replacement: string): ConfigText
   }
 }
 
-/** Names every entry anew: one without a name of its own takes what Go leaves in its place. */
+/** Updates the names: an entry without a name of its own takes what Go leaves in its place. */
 function withEntries(config: ConfigText, entries: readonly Entry[]): ConfigText {
   const named = entries.map((entry, index) => {
     const name = entry.ownName ?? config.inheritedNames[index] ?? ''
@@ -232,7 +232,7 @@ function writeEntry(fields: Readonly<Record<string, string>>, { open, comma, col
   return `{${open}${members.join(`,${comma}`)}${close}}`
 }
 
-/** How `entry` is laid out, and the CLI's layout where that cannot be seen. */
+/** How `entry` is laid out; the CLI's layout if the entry is empty. */
 function styleOf(text: string, entry: Entry): Style {
   const members = membersOf(text, entry)
   const [first, second] = members

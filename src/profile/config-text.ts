@@ -4,23 +4,23 @@ import { ProfileError } from './profile-error.js'
 
 /**
  * The text of the aliyun CLI's config.json, read as Go's encoding/json reads it into the CLI's
- * structures and edited by splices, so that whatever an edit does not mean keeps its bytes. Texts
- * are the file's bytes, one character each ("latin1"): JSON's structure is ASCII, so offsets are
- * byte offsets and even invalid UTF-8 survives.
+ * structures and edited by splices, so that whatever an edit does not intend to change keeps its
+ * bytes. Texts are the file's bytes, one character each ("latin1"): JSON's structure is ASCII, so
+ * offsets are byte offsets and even invalid UTF-8 survives.
  */
 export interface ConfigText {
   readonly text: string
-  /** Members of the top-level object in the order of the file; none where the file is `null`. */
+  /** Members of the top-level object in the order of the file; none if the file is `null`. */
   readonly members: readonly Member[]
   /**
-   * The list that counts, and undefined where the file has none: the CLI then serves an empty
-   * profile named "default".
+   * The list that counts; undefined if the file has none: the CLI then uses an empty profile named
+   * "default".
    */
   readonly profiles: Span | undefined
   readonly entries: readonly Entry[]
   /** What Go takes for the names of entries, by position, that give themselves none. */
   readonly inheritedNames: readonly string[]
-  /** The value token of `current`, and undefined where the file has no such member. */
+  /** The value token of `current`; undefined if the file has no such member. */
   readonly current: Span | undefined
   /** The profile that the CLI uses unless told otherwise. */
   readonly currentName: string
@@ -31,11 +31,13 @@ export interface ConfigText {
   readonly refusal: Refusal | undefined
 }
 
+/** Why the CLI would not accept a file. */
 export interface Refusal {
   readonly offset: number | undefined
   readonly reason: string
 }
 
+/** A part of the text. */
 export interface Span {
   readonly start: number
   readonly end: number
@@ -48,13 +50,14 @@ export interface Entry extends Span {
   readonly ownName: string | undefined
 }
 
+/** A name and a value of a JSON object. */
 export interface Member extends Span {
   readonly key: string
   readonly keyEnd: number
   readonly value: Span
 }
 
-/** The name that the CLI assumes where the file gives none (`NewConfiguration` in its source). */
+/** The name that the CLI assumes if the file gives none (`NewConfiguration` in its source). */
 export const DEFAULT_NAME = 'default'
 
 /** So many arrays and objects in each other Go's encoding/json reads. */
@@ -81,7 +84,7 @@ const PROFILE_FIELDS = new Set([
  * Reads a file's text.
  *
  * @throws ProfileError, which names `path`, the line and the cure, if the text is not JSON or has
- *   no place for profiles; what the CLI refuses beyond that is told by `refusal`
+ *   no place for profiles; for what else the CLI refuses see `refusal`
  */
 export function parseConfig(text: string, path: string): ConfigText {
   // The same file is checked before the credentials are asked for and edited after that.
@@ -163,7 +166,7 @@ export function currentOf(
   return { current, currentName, faulty }
 }
 
-/** Why the CLI would not work with this file, and undefined if it would. */
+/** Why the CLI would not work with this file; undefined if it would. */
 export function refusalOf({ profiles, entries, refusal }: ConfigText): Refusal | undefined {
   return refusal !== undefined || profiles === undefined || entries.length > 0
     ? refusal

@@ -134,8 +134,7 @@ export function restore(state: HomeState, isOver: (entry: UndoEntry) => boolean)
  *
  * - A run whose entry is in the file, or was replaced by a later run, stays.
  * - If there is another entry of that name, it is somebody else's, or a process was killed between
- *   its
- *   two writes: the run is forgotten.
+ *   its two writes: the run is forgotten.
  * - If there is none of that name, it was deleted: what the run had replaced returns.
  */
 function reconcile(state: HomeState): HomeState {
@@ -313,7 +312,7 @@ function entryOf(state: HomeState, entry: UndoEntry): Entry | undefined {
   )
 }
 
-/** The run whose entry this is: of several with one key the latest. */
+/** The run whose entry this is: the latest if several have one key. */
 function holderOf(state: HomeState, entry: Entry): UndoEntry | undefined {
   return state.log.entries.findLast(
     (candidate) => !isReplaced(state.log, candidate) && entryOf(state, candidate) === entry,
@@ -325,7 +324,7 @@ function currentSetter(log: UndoLog): UndoEntry | undefined {
   return log.entries.findLast(({ formerCurrent }) => formerCurrent !== undefined)
 }
 
-/** The run that has set `current` to what it is, and undefined if somebody else has. */
+/** The run that has set `current` to what it is; undefined if somebody else has. */
 function currentHolder(state: HomeState): UndoEntry | undefined {
   const setter = currentSetter(state.log)
   return setter !== undefined && state.config?.currentName === nameOf(state, setter) ? setter : undefined

@@ -11,6 +11,7 @@ import { atHome, explained, readRecordText, withStore, type Store, type StoreOpt
 import { commitInstalled, commitRestored, isOver, parseRecord } from './transaction.js'
 import { EMPTY_UNDO_LOG, type UndoEntry } from './undo-log.js'
 
+/** A profile to install. */
 export interface ProfileInstallation {
   /** config.json's path, as `configFileOf` returns it. */
   readonly path: string
@@ -30,14 +31,15 @@ export interface ProfileInstallation {
   readonly waitAtMostMs: number
 }
 
+/** What main learns from an installation. */
 export interface Installed {
   readonly warnings: readonly Prose[]
   /** The profile that the CLI now uses unless told otherwise. */
   readonly current: string
 }
 
-/** No session of STS lives longer: 12 hours, in milliseconds. */
-const LONGEST_SESSION = 43_200_000
+/** No session of STS lives longer: 12 hours. */
+const LONGEST_SESSION_MS = 43_200_000
 
 /** No two jobs have it, whether they are of one matrix or not. */
 const UNIQUE_NAME = 'ci-${{ github.run_id }}-${{ strategy.job-index }}'
@@ -128,7 +130,7 @@ export async function installInto(
   const isCleared = cleared.log.entries.length < found.log.entries.length
   if (isCleared) await commitRestored(store, onDisk, cleared)
 
-  const expiration = request.expiration ?? new Date(now.getTime() + LONGEST_SESSION)
+  const expiration = request.expiration ?? new Date(now.getTime() + LONGEST_SESSION_MS)
   const next = install(cleared, { run: id, job, profile, setCurrent, expiration })
   const other = next.replacedRun
   if (other !== undefined && other.job !== job) {

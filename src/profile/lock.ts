@@ -2,10 +2,9 @@
  * The lock that the jobs on one home take in turn: a directory, in which the holder's signature
  * lies, an empty file.
  *
- * - Nobody's clock matters. The holder changes the signature's modification time every second;
- *   whoever
- *   waits looks whether it changes, and measures the time by its own monotonic clock. (Process IDs
- *   would say nothing: jobs that share a home may live in different containers.)
+ * - Nobody's clock matters. The holder changes the signature's modification time every second. A
+ *   waiting process checks whether it changes, and measures the time by its own monotonic clock.
+ *   (Process IDs would say nothing: jobs that share a home may live in different containers.)
  * - A stale lock is removed by the signature seen in it. A directory with another signature is not
  *   empty and so cannot be removed: of two processes that find the same stale lock, the slower one
  *   cannot remove the fresh lock of the faster one.
@@ -26,6 +25,7 @@ const STALE_AFTER_MS = 10_000
 
 const SIGN_OF_LIFE_EVERY_MS = 1_000
 
+/** How the lock is waited for. */
 export interface LockOptions {
   /** How long to wait for others, in milliseconds; 0 for a single try. */
   readonly waitAtMostMs: number
@@ -41,10 +41,11 @@ export class LockLostError extends ActionError {
   readonly code = 'profile-lock-lost'
 }
 
+/** The lock, as the work sees it. */
 export interface HeldLock {
   /** Throws LockLostError if the lock is no longer ours: to be called right before each write. */
   readonly assertHeld: () => void
-  /** On the clock of `performance.now()`: when the work should no longer begin anew. */
+  /** On the clock of `performance.now()`: after it the work should not be started again. */
   readonly deadline: number
 }
 

@@ -1,4 +1,4 @@
-/** The files beside config.json: ours, and what other programs are about to replace it by. */
+/** The files beside config.json: ours, and those with which other programs will replace it. */
 import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
 import { basename, dirname, join } from 'node:path'
@@ -9,10 +9,12 @@ import { basename, dirname, join } from 'node:path'
  */
 const LEFT_BEHIND_AFTER_MS = 10_000
 
+/** The record: the file of the undo log. */
 export function recordPathOf(target: string): string {
   return `${target}.ci-record`
 }
 
+/** The lock, see lock.ts. */
 export function lockPathOf(target: string): string {
   return `${target}.ci-lock`
 }
@@ -23,7 +25,7 @@ export function temporaryPathOf(file: string): string {
 }
 
 /**
- * Whether another program is about to replace config.json: the text that it will put there lies
+ * Whether another program is about to replace config.json: the text that it will put there is
  * beside it, under a longer name, such as the aliyun CLI's `.config.json.tmp-1234567890`. (It syncs
  * that file before it renames it: atomicWriteFile in config/configuration.go, from 3.4.9.)
  */
@@ -45,6 +47,7 @@ export function hasTraces(target: string): boolean {
   return namesBeside(target).some((name) => name.startsWith(`${basename(target)}.ci-`))
 }
 
+/** Whether a killed writer left temporary files. */
 export function hasTemporaryFiles(target: string): boolean {
   return temporaryFiles(target).length > 0
 }
@@ -73,6 +76,7 @@ function namesBeside(target: string): string[] {
   }
 }
 
+/** Removes a file, or leaves it if the system refuses. */
 export function removeQuietly(file: string): void {
   try {
     fs.unlinkSync(file)

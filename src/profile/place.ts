@@ -4,8 +4,9 @@ import { basename, dirname, isAbsolute, join } from 'node:path'
 import { say, type Prose } from '../text/prose.js'
 import { ProfileError, systemErrorCode } from './profile-error.js'
 
+/** What is at the end of a path's links. */
 export interface Place {
-  /** Where the file is or would be. Lock, record and temporary files lie beside it. */
+  /** Where the file is or would be. Lock, record and temporary files are beside it. */
   readonly target: string
   readonly exists: boolean
 }
@@ -111,14 +112,15 @@ export interface Owners {
   readonly trustsRoot: boolean
 }
 
+/** Whether a file's owner may decide what this process does. */
 export function isTrusted({ uid }: Pick<Stats, 'uid'>, owners: Owners | undefined): boolean {
   return owners === undefined || uid === owners.uid || (owners.trustsRoot && uid === 0)
 }
 
 /**
- * Checks whose the file and its folders are.
+ * Checks who owns the file and its folders.
  *
- * @param owners undefined where files have no owners, as on Windows
+ * @param owners undefined if files have no owners, as on Windows
  * @returns warnings, if others can write what this step writes
  * @throws ProfileError if something is another user's
  */

@@ -9,7 +9,7 @@ import { systemErrorCode } from './profile-error.js'
 import type { Snapshot } from './snapshot.js'
 
 const { O_WRONLY, O_CREAT, O_EXCL } = fs.constants
-/** 0 where the system does not know them, as on Windows. */
+/** 0 if the system does not know them, as on Windows. */
 const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants as Partial<typeof fs.constants>
 
 /** Another program wrote the file between our look and our write. */
@@ -27,6 +27,7 @@ export interface SystemCalls {
   readonly unlink: (path: string) => void
 }
 
+/** The real ones. */
 export const SYSTEM_CALLS: SystemCalls = {
   open: (path, flags, mode) => fs.openSync(path, flags, mode),
   sync: promisify(fs.fsync),
@@ -86,6 +87,11 @@ export function prepareForTheInstant(next: Replacement | undefined): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 0.1)
 }
 
+/**
+ * Puts the temporary file in the place of `path`, at once.
+ *
+ * @throws LockLostError if it is gone; what the system refuses
+ */
 export function replaceBy({ temporary }: Replacement, path: string, calls: SystemCalls): void {
   try {
     calls.rename(temporary, path)
@@ -97,7 +103,7 @@ export function replaceBy({ temporary }: Replacement, path: string, calls: Syste
   }
 }
 
-/** Overwrites a file where it lies by a text of the same length. */
+/** Overwrites a file in place with a text of the same length. */
 export function writeInPlace(
   file: string,
   { stats, text: before }: Snapshot,

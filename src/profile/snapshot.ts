@@ -9,7 +9,7 @@ import { ProfileError, systemErrorCode } from './profile-error.js'
 const LARGEST_FILE = 256 * 1024 * 1024
 
 const { O_RDONLY } = fs.constants
-/** 0 where the system does not know them, as on Windows. */
+/** 0 if the system does not know them, as on Windows. */
 const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants as Partial<typeof fs.constants>
 
 /** A file as it was read. */
@@ -23,6 +23,7 @@ export async function readText(file: string, home?: OwnedHome): Promise<string |
   return (await readWhole(file, home))?.text
 }
 
+/** The same with the file's stats, by which a change is noticed. */
 export async function readWhole(file: string, home?: OwnedHome): Promise<Snapshot | undefined> {
   for (let attempt = 1; ; attempt += 1) {
     const snapshot = await waitWhileHeldOpen(() => look(file, home))
@@ -32,10 +33,12 @@ export async function readWhole(file: string, home?: OwnedHome): Promise<Snapsho
   }
 }
 
+/** Whether the text ends as JSON of an object or a `null` does. */
 export function isComplete(text: string): boolean {
   return /(?:\}|null)\s*$/.test(text.slice(-100))
 }
 
+/** Reads an open file again and again for 80 ms, or until it is complete. */
 export async function readUntilComplete(descriptor: number): Promise<string> {
   for (let attempt = 1; ; attempt += 1) {
     const text = readDescriptor(descriptor)
@@ -86,9 +89,10 @@ export function openToRead(file: string, home?: OwnedHome): number {
   }
   if (fs.fstatSync(descriptor).isFile()) return descriptor
   fs.closeSync(descriptor)
-  throw new ProfileError('profile-wrong-place', say`${file} is no regular file: remove or rename it`)
+  throw new ProfileError('profile-wrong-place', say`${file} is not a regular file: remove or rename it`)
 }
 
+/** The whole content of an open file. */
 export function readDescriptor(descriptor: number): string {
   const { size } = fs.fstatSync(descriptor)
   const buffer = Buffer.alloc(size + 1)
@@ -100,6 +104,7 @@ export function readDescriptor(descriptor: number): string {
   }
 }
 
+/** Whether two looks saw one file that nobody has changed in between. */
 export function isSame(one: BigIntStats | undefined, other: BigIntStats | undefined): boolean {
   return (
     one?.ino === other?.ino &&

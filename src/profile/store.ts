@@ -38,6 +38,7 @@ import {
 } from './snapshot.js'
 import { isMarkedEnded, withRunsEnded } from './undo-log.js'
 
+/** The record is the file of the undo log. */
 export type StoredFile = 'config' | 'record'
 
 /** A file's new text, undefined to remove it. Texts are the file's bytes, one character each. */
@@ -51,16 +52,18 @@ export interface Store {
   readonly read: (file: StoredFile) => Promise<string | undefined>
   /**
    * Replaces or removes files, each at once, in this order, and each only if all of them are still
-   * as they were read. Throws ChangedMeanwhileError otherwise: then the work begins anew.
+   * as they were read. Throws ChangedMeanwhileError otherwise: then the work starts again.
    */
   readonly write: (changes: readonly Change[], onWritten?: (file: StoredFile) => void) => Promise<void>
-  /** Marks runs as ended in the record as it lies there. Throws what the system refuses. */
+  /** Marks runs as ended in the record, in place. Throws what the system refuses. */
   readonly markEnded: (runs: readonly string[]) => void
   /** Moves a damaged record out of the way and returns its new path. */
   readonly setRecordAside: () => Promise<string>
 }
 
+/** How to wait for other jobs and programs, and what a test replaces. */
 export interface StoreOptions extends LockOptions {
+  /** For a program that is about to replace config.json, in milliseconds. */
   readonly writerPatienceMs?: number
   readonly calls?: Partial<SystemCalls>
 }
@@ -68,7 +71,7 @@ export interface StoreOptions extends LockOptions {
 /** How long a program that is about to replace config.json is waited for, in milliseconds. */
 const WRITER_PATIENCE_MS = 500
 
-/** Once the time to wait is over, the work is begun anew so often at most. */
+/** How often the work is started again at most, once the time to wait is over. */
 const LAST_ATTEMPTS = 10
 
 /**
@@ -229,7 +232,7 @@ function openStore(
         return true
       }
       while (!(await waitWhileHeldOpen(attempt, platform))) await pause(1)
-      known.set(file, asItLies(path, next))
+      known.set(file, asOnDisk(path, next))
       const written = old === undefined ? before?.text : readDescriptor(old)
       if (old === undefined || written === before?.text) return
       const text = await readUntilComplete(old)
@@ -282,7 +285,7 @@ function openStore(
       if (text === before.text) return
       assertHeld()
       writeInPlace(paths.record, before, text, home)
-      known.set('record', asItLies(paths.record, { text, stats: before.stats }))
+      known.set('record', asOnDisk(paths.record, { text, stats: before.stats }))
     },
     setRecordAside: () =>
       explained(paths.record, () => {
@@ -296,7 +299,7 @@ function openStore(
 }
 
 /** What was just written, with the times that some systems give a file only when it is closed. */
-function asItLies(path: string, written: Snapshot | undefined): Snapshot | undefined {
+function asOnDisk(path: string, written: Snapshot | undefined): Snapshot | undefined {
   const stats = fs.lstatSync(path, { bigint: true, throwIfNoEntry: false })
   return written && { text: written.text, stats: stats ?? written.stats }
 }

@@ -1,5 +1,5 @@
 /**
- * config.json and its undo log as they lie on the disk: how they are read, and written together.
+ * config.json and its undo log on the disk: how they are read, and written together.
  */
 import { say } from '../text/prose.js'
 import { isSomebodys, type HomeState } from './home-state.js'
@@ -12,7 +12,7 @@ import { EMPTY_UNDO_LOG, formatUndoLog, parseUndoLog, type UndoEntry, type UndoL
  * A session is taken for over this long after its end, in milliseconds: more than the 15 minutes by
  * which STS lets clocks differ.
  */
-const GRACE = 20 * 60_000
+const GRACE_MS = 20 * 60_000
 
 /**
  * Whether the run will not restore its profile itself: it could not, or its session is over.
@@ -20,7 +20,7 @@ const GRACE = 20 * 60_000
  * @param now a time that STS has vouched for; undefined if there is none
  */
 export function isOver({ ended, expiration }: UndoEntry, now: Date | undefined): boolean {
-  return ended || (now !== undefined && expiration.getTime() + GRACE < now.getTime())
+  return ended || (now !== undefined && expiration.getTime() + GRACE_MS < now.getTime())
 }
 
 /**
@@ -57,7 +57,7 @@ export async function commitInstalled(
       if (file === 'config') onWritten()
     })
   } catch (error) {
-    // The record alone does no harm, but would outlive a job whose profile never was.
+    // The record alone does no harm, but would outlive a job whose profile was never written.
     if (error instanceof ProfileError && written.has('record'))
       await store.write(changesOf(to, from).record).catch(() => undefined)
     throw error

@@ -1,6 +1,7 @@
 /**
- * What outstanding runs replaced in config.json, so that it can return. It is kept in a file beside
- * config.json, mode 0600: written before config.json changes, removed after all of it has returned.
+ * What outstanding runs replaced in config.json, so that it can return. Its file is the record
+ * beside config.json, mode 0600: written before config.json changes, removed after all of it has
+ * returned.
  *
  * An example. The user's file has the profile "ci" with the user's own key, and `current` is "me".
  *
@@ -28,11 +29,13 @@ export interface UndoLog {
   readonly entries: readonly UndoEntry[]
 }
 
+/** A config.json, or a list of profiles, of our making. */
 export interface Created {
   /** The whole file before; undefined if there was none. */
   readonly before: string | undefined
 }
 
+/** What one run changed. */
 export interface UndoEntry {
   /** The run's ID. */
   readonly run: string
@@ -54,19 +57,22 @@ export interface UndoEntry {
   readonly formerCurrent: FormerCurrent | undefined
 }
 
+/** An entry that a run replaced. */
 export interface Replaced {
   readonly text: string
-  /** Whose it was; undefined if it was nobody's of us. */
+  /** The run that wrote it; undefined if none of ours did. */
   readonly run: string | undefined
 }
 
+/** What `current` was before. */
 export interface FormerCurrent {
   /** The JSON token; undefined if the file had no `current`. */
   readonly token: string | undefined
-  /** Which run had set it; undefined if none of us had. */
+  /** The run that had set it; undefined if none of ours had. */
   readonly run: string | undefined
 }
 
+/** Nothing is outstanding; there is no file then. */
 export const EMPTY_UNDO_LOG: UndoLog = { created: undefined, entries: [] }
 
 const VERSION = 2
@@ -76,7 +82,7 @@ export type Identifying =
   | { readonly credentials: Pick<AccessKey, 'accessKeyId' | 'accessKeySecret'> }
   | { readonly credentialsUri: string }
 
-/** A fingerprint that cannot be turned back: STS's secrets and the addresses are random. */
+/** A fingerprint that cannot be reversed: STS's secrets and the addresses are random. */
 export function fingerprint(profile: Identifying): string {
   const parts =
     'credentialsUri' in profile
@@ -85,7 +91,7 @@ export function fingerprint(profile: Identifying): string {
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
 }
 
-/** The log as a file's text, and undefined if nothing is outstanding. */
+/** The log as a file's text; undefined if nothing is outstanding. */
 export function formatUndoLog({ created, entries }: UndoLog): string | undefined {
   if (entries.length === 0) return undefined
   const file = {
@@ -129,6 +135,7 @@ export function withRunsEnded(text: string, runs: readonly string[]): string {
   )
 }
 
+/** Whether the log's text says that the run has ended. */
 export function isMarkedEnded(text: string, run: string): boolean {
   return text.includes(`${flagOf(run)}true`)
 }

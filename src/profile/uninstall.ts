@@ -16,6 +16,7 @@ import {
 import { commitRestored, isOver, markEnded, parseRecord } from './transaction.js'
 import type { UndoEntry } from './undo-log.js'
 
+/** Whose profile is to be restored. */
 export interface ProfileRun {
   /** config.json's path as it was at the installation. */
   readonly path: string
@@ -29,6 +30,7 @@ export interface ProfileRun {
   readonly now: Date | undefined
 }
 
+/** What post says about it in the log. */
 export interface Uninstalled {
   /** What was done, for the log. */
   readonly notes: readonly Prose[]
@@ -81,7 +83,7 @@ export async function uninstallFrom(store: Store, { path, id, now }: ProfileRun)
       ],
     }
   }
-  // What is in the file then is nobody's of us.
+  // Then nothing in the file is ours.
   if (log.entries.length === 0) return { notes: [NOTHING], warnings: [] }
   const hasEnded = (entry: UndoEntry): boolean => entry.run === id || isOver(entry, now)
   // Before config.json is read: it may be broken, and then the next run does this.
@@ -132,8 +134,8 @@ async function restoreCopy({ path, id }: ProfileRun, target: string, options: St
 }
 
 /**
- * What happened, how long the session stays, and who will remove it. Sees to it that the next run
- * does.
+ * What happened, how long the session stays, and who will remove it. Marks the run as ended, so
+ * that the next one does.
  */
 async function explainFailure({ path, target, id }: ProfileRun, failure: unknown): Promise<Prose> {
   const reason = say`The aliyun CLI's profile could not be restored. ${textOf(failure)}`

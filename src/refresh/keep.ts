@@ -15,13 +15,12 @@ import { writeSharedCredentialsFile } from './shared-credentials-file.js'
 import { isAlive } from './worker-process.js'
 
 /**
- * How often the keeper looks whether the job is still there, and at the wall clock: a suspended
- * machine stops all timers.
+ * How often the keeper checks whether the job is still there, and what the wall clock says: a
+ * suspended machine stops all timers.
  */
 const LOOK_MS = 3_000
 /**
- * After the last session is over there is nothing to serve; this long somebody may still repair a
- * policy.
+ * How long the keeper stays after its last session has expired: someone may still fix a policy.
  */
 const AFTER_LAST_SESSION_MS = 3_600_000
 /** GitHub ends every job after five days. */
@@ -29,11 +28,11 @@ const LONGEST_JOB_MS = 5 * 24 * 3_600_000
 /** For writes under way when post stops the keeper. */
 const LAST_WRITES_MS = 3_000
 /**
- * For restoring the profile when nobody else will. A file system that does not answer is not waited
- * for.
+ * For restoring the profile when nobody else will; a file system may not answer.
  */
 const LAST_WORK_MS = 5_000
 
+/** What the keeper sees of the job. */
 export interface JobSigns {
   readonly folderIsThere: boolean
   /** True if the worker cannot be seen. */
@@ -43,7 +42,7 @@ export interface JobSigns {
   readonly sinceLastSessionMs: number
 }
 
-/** Whether nobody is left to use or to stop the keeper. */
+/** Whether nothing is left that could use the keeper or stop it. */
 export function isJobOver(signs: JobSigns): boolean {
   return (
     !signs.folderIsThere ||
@@ -62,7 +61,7 @@ interface Trouble {
 /**
  * Serves and renews until the job is over; then the process ends.
  *
- * @param onListening told the port, once the session can be had
+ * @param onListening called with the port once the session is served
  */
 export async function keep(order: Order, onListening: (port: number) => void): Promise<void> {
   const { folder, profile, worker, minting, first } = order
@@ -82,7 +81,7 @@ export async function keep(order: Order, onListening: (port: number) => void): P
       unwritten = undefined
       delete trouble.file
     } catch (failure) {
-      // The next look tries again. The session itself is served all the same.
+      // The next look tries again. The session itself is served meanwhile.
       trouble.file = words(failure)
     }
   }
@@ -131,7 +130,7 @@ export async function keep(order: Order, onListening: (port: number) => void): P
     },
   })
 
-  /** When nobody will stop the keeper any more: what main has left goes with it. */
+  /** For a job that ended without post: the keeper cleans up what main left. */
   const end = async (): Promise<void> => {
     clearTimeout(nextLook)
     server.close()
@@ -159,8 +158,8 @@ export async function keep(order: Order, onListening: (port: number) => void): P
   }
 
   process.once('SIGTERM', () => void end())
-  // Nobody reads this process's streams: what it did not expect is told by post, and the sessions
-  // are served on.
+  // Nobody reads this process's streams: post reports unexpected errors, and the sessions stay
+  // available.
   process.on('uncaughtException', (failure) => (trouble.unexpected = words(failure)))
   writeFile()
   onListening(server.port)

@@ -2,12 +2,13 @@
 import { jsonObject } from '../net/json.js'
 import type { RenewalFailure } from './renewal.js'
 
+/** What the keeper did, and what went wrong. */
 export interface KeeperReport {
   /** New sessions after the first. */
   readonly renewals: number
   /** Why the last renewal failed; undefined if it succeeded. */
   readonly failure: Omit<RenewalFailure, 'transient'> | undefined
-  /** What went wrong beside, each in one sentence without secrets. */
+  /** What else went wrong, each in one sentence without secrets. */
   readonly troubles: readonly string[]
 }
 

@@ -9,6 +9,7 @@ import { KeeperError } from './keeper-error.js'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
+/** A keeper that waits for its order. */
 export interface LaunchedKeeper {
   /**
    * Gives the keeper its order, and lets go of it.
@@ -57,7 +58,7 @@ export function launchKeeper(variables: Environment): LaunchedKeeper {
       fail(didNotStart(`it ended with ${code ?? signal ?? 'an unknown status'}`))
     })
   })
-  // Reported to who gives the order, if anyone does.
+  // Reported to whoever gives the order, if anyone does.
   ended.catch(() => undefined)
   stdin.on('error', () => undefined)
 

@@ -1,6 +1,6 @@
 /**
- * What main tells the keeper, through its standard input: all that it needs for as long as the job
- * runs. Secrets are in it, so that it is written nowhere else.
+ * What main tells the keeper through its standard input: all that it needs until the job ends. It
+ * holds secrets, so it is written nowhere else.
  */
 import type { InstalledProfile } from '../handover/profile-target.js'
 import { CREDENTIAL_SOURCES } from '../identity/choose.js'
@@ -11,6 +11,7 @@ import { isJsonObject, jsonObject } from '../net/json.js'
 import type { FreshSession } from './renewal.js'
 import type { WorkerProcess } from './worker-process.js'
 
+/** The keeper's instructions. */
 export interface Order {
   /** Private to this user; the keeper lives as long as it does. */
   readonly folder: string
@@ -23,8 +24,7 @@ export interface Order {
   readonly first: FreshSession
   readonly minting: Minting
   /**
-   * HTTPS_PROXY and its like: they may hold a password, so that they do not travel in the
-   * environment.
+   * HTTPS_PROXY and the like: they may hold a password, so they do not travel in the environment.
    */
   readonly proxyVariables: Readonly<Record<string, string>>
   readonly worker: WorkerProcess | undefined
@@ -51,6 +51,7 @@ export interface Minting {
   readonly runId: string | undefined
 }
 
+/** The order as `parseOrder` reads it. */
 export function orderText(order: Order): string {
   return JSON.stringify(order)
 }

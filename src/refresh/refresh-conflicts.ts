@@ -1,7 +1,7 @@
 /**
  * What makes a program use another identity than the one that this step keeps fresh, or keeps it
- * from asking for it. Beside keys in variables these are other things than without `refresh`:
- * programs come to a credentials URI last of all. What each program reads, and in which order, was
+ * from asking for it. Apart from keys in variables these are other things than without `refresh`:
+ * programs try a credentials URI last. What each program reads, and in which order, was
  * read in its source (aliyun CLI 3.4, Terraform provider 1.289, the SDKs of 2026).
  */
 import { existsSync } from 'node:fs'
@@ -63,7 +63,7 @@ export async function refreshConflicts(inputs: Inputs, job: JobEnvironment): Pro
 }
 
 /**
- * Each names the program and the fix; empty on a machine where every program gets this step's
+ * The warnings: each names the program and the fix. Empty if every program gets this step's
  * identity.
  */
 export function findRefreshConflicts(surroundings: RefreshSurroundings): Prose[] {

@@ -1,10 +1,11 @@
 /**
- * When a new session is due: one mint for any number of askers, and growing pauses while minting
+ * When a new session is due: one mint for any number of clients, and growing pauses while minting
  * fails. Knows neither STS nor timers. All times are the wall clock's, because every other clock
  * stands still while a machine is suspended.
  */
 import type { TemporaryKey } from '../identity/credentials.js'
 
+/** A session whose end is known. */
 export interface FreshSession {
   readonly key: TemporaryKey
   readonly expiration: Date
@@ -20,15 +21,17 @@ export interface RenewalFailure {
   readonly transient: boolean
 }
 
+/** What a client gets: the newest session, or why there is none. */
 export type CurrentSession = { readonly session: FreshSession } | { readonly failure: RenewalFailure }
 
+/** What renewals are made with. */
 export interface RenewalOptions {
   readonly first: FreshSession
   /** Gets a new session, or rejects. Called again only after it has settled. */
   readonly mint: () => Promise<FreshSession>
   /** What a rejection of `mint` says. */
   readonly explain: (failure: unknown) => RenewalFailure
-  /** Called with each new session as soon as askers get it. */
+  /** Called with each new session as soon as clients get it. */
   readonly onRenewed: (session: FreshSession) => void
   /** Milliseconds since the epoch. */
   readonly now: () => number
@@ -36,6 +39,7 @@ export interface RenewalOptions {
   readonly random: () => number
 }
 
+/** The renewals of one session. */
 export interface Renewal {
   /** Begins a renewal if one is due, and does nothing otherwise. */
   readonly renewIfDue: () => void
@@ -54,7 +58,7 @@ export interface Renewal {
   readonly expiresAt: () => number
 }
 
-/** A session with less than this left is not given out any more: it would end on the way. */
+/** A session with less than this left is no longer served: it could expire before it is used. */
 const LAST_MS = 2_000
 /** Even if a source returns the same old session again and again. */
 const LEAST_INTERVAL_MS = 1_000
@@ -78,6 +82,7 @@ const ALREADY_OVER: RenewalFailure = {
   transient: true,
 }
 
+/** Starts with the first session; nothing happens until one of the methods is called. */
 export function createRenewal(options: RenewalOptions): Renewal {
   const { mint, explain, onRenewed, now, random } = options
   let session = options.first

@@ -1,7 +1,7 @@
 /**
  * The keeper's server: the credentials-URI protocol of Alibaba Cloud's SDKs on one secret path, the
- * end of the keeper on another, and 404 for everything else. On loopback only, where any user of
- * the machine may connect: connections, sizes and times are bounded.
+ * end of the keeper on another, and 404 for everything else. On loopback only, but any user of
+ * the machine may connect there: connections, sizes and times are bounded.
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -9,6 +9,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { utcSeconds } from '../text/utc.js'
 import type { CurrentSession } from './renewal.js'
 
+/** What the keeper's server serves. */
 export interface KeeperServerOptions {
   /** Without the slash. */
   readonly readPath: string
@@ -20,6 +21,7 @@ export interface KeeperServerOptions {
   readonly onStopped: () => void
 }
 
+/** A server that listens. */
 export interface KeeperServer {
   readonly port: number
   /** Ends all connections. */
@@ -36,7 +38,7 @@ const NOT_FOUND = 'HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length
 /** Listens on a free port of 127.0.0.1. */
 export async function serve(options: KeeperServerOptions): Promise<KeeperServer> {
   let stopping = false
-  // In the order in which they came; those whose request has been let in are no longer among them.
+  // Clients that have not shown a secret path yet, in the order in which they connected.
   const strangers = new Set<Socket>()
 
   const isRead = pathTest(options.readPath)

@@ -7,12 +7,14 @@ import { join } from 'node:path'
 import type { TemporaryKey } from '../identity/credentials.js'
 import { newConfig } from '../profile/config-edit.js'
 
+/** What the file holds. */
 export interface SharedCredentials {
   readonly profileName: string
   readonly regionId: string
   readonly key: TemporaryKey
 }
 
+/** The path of the file in the keeper's folder. */
 export function sharedCredentialsFileIn(folder: string): string {
   return join(folder, 'credentials.json')
 }

@@ -16,6 +16,7 @@ import { requireRunnerTemp } from './runner-temp.js'
 import { sharedCredentialsFileIn } from './shared-credentials-file.js'
 import { findWorkerProcess } from './worker-process.js'
 
+/** A keeper that serves the session. */
 export interface StartedKeeper {
   readonly folder: string
   /** Secret: whoever knows it gets the credentials. */

@@ -13,6 +13,7 @@ export interface RecordedKeeper {
   readonly stopUrl: string | undefined
 }
 
+/** What post says about the keeper in the log. */
 export interface StoppedKeeper {
   readonly notes: readonly Prose[]
   readonly warnings: readonly Prose[]
@@ -21,12 +22,14 @@ export interface StoppedKeeper {
 const ANSWER_WITHIN_MS = 6_000
 const MAX_ANSWER_BYTES = 64 * 1024
 
-/** Ends the keeper, which ends without its folder in any case. Never throws. */
+/**
+ * Ends the keeper and removes its folder, without which it ends in any case. Never throws.
+ */
 export async function stopKeeper({ folder, stopUrl }: RecordedKeeper): Promise<StoppedKeeper> {
   try {
-    // Main was killed before anybody could be told the keeper's address.
+    // Main was killed before it could record the keeper's address.
     if (stopUrl === undefined) return { notes: [], warnings: [] }
-    return told(await post(stopUrl))
+    return summaryOf(await post(stopUrl))
   } catch (failure) {
     const reason = nodeCodeOf(failure) ?? 'no usable answer'
     return {
@@ -40,7 +43,7 @@ export async function stopKeeper({ folder, stopUrl }: RecordedKeeper): Promise<S
   }
 }
 
-function told({ renewals, failure, troubles }: KeeperReport): StoppedKeeper {
+function summaryOf({ renewals, failure, troubles }: KeeperReport): StoppedKeeper {
   const times = renewals === 1 ? '1 time' : `${renewals} times`
   const warnings: Prose[] = troubles.map((trouble) => say`refresh: ${trouble}`)
   if (failure !== undefined) {

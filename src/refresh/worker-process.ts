@@ -1,10 +1,11 @@
 /**
  * The process that runs the job, on Linux. It is known by its ID and its start time together: IDs
- * are reused. In a container, or where /proc hides other users' processes, it cannot be seen.
+ * are reused. In a container, or if /proc hides other users' processes, it cannot be seen.
  */
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 
+/** One process, however often its ID is reused. */
 export interface WorkerProcess {
   readonly pid: number
   /** In clock ticks since boot, as /proc has it. */
@@ -42,8 +43,8 @@ export function findWorkerProcess(pid: number, readStat = statOf): WorkerProcess
 }
 
 /**
- * False if the process is gone, is another one of the same ID, or has ended and nobody has taken
- * note.
+ * Whether the process still runs: false if it is gone, if another one has its ID, or if it is a
+ * zombie.
  */
 export function isAlive({ pid, startTime }: WorkerProcess, readStat = statOf): boolean {
   const stat = readStat(pid)

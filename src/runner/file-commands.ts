@@ -16,8 +16,8 @@ export class FileCommandError extends ActionError {
 }
 
 /**
- * What core writes into files if the runner names them, and prints to the log otherwise: secrets,
- * in the end.
+ * What core writes into files if the runner names them, and otherwise prints to the log, secrets
+ * included.
  */
 const FILE_COMMANDS = ['GITHUB_ENV', 'GITHUB_OUTPUT', 'GITHUB_STATE'] as const
 
@@ -47,7 +47,7 @@ function codeOf(cause: unknown): string {
 }
 
 /**
- * Most of all in a container whose image has a user of its own: the files belong to the runner's.
+ * Usually in a container whose image sets a user: the files belong to the runner's.
  */
 function forbidden(file: Prose, cause: unknown): FileCommandError {
   return new FileCommandError(
@@ -59,7 +59,8 @@ function forbidden(file: Prose, cause: unknown): FileCommandError {
 /**
  * Appends names and values in one write, in the runner's heredoc form.
  *
- * @returns takes the write back
+ * @param file the path; undefined if the runner names none
+ * @returns undoes the write
  * @throws FileCommandError with the file as it was
  */
 export function appendFileCommands(

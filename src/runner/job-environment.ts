@@ -10,6 +10,7 @@ import { configFileOf } from '../profile/home.js'
 import type { ProfileError } from '../profile/profile-error.js'
 import { readRunContext, type RunContext } from './run-context.js'
 
+/** What this step reads of the job's environment. */
 export interface JobEnvironment {
   /** Every variable by its name: for what earlier steps set, and for programs that read them. */
   readonly variables: Readonly<Record<string, string | undefined>>
@@ -36,6 +37,7 @@ const PLACE_NAME = /(FILE|PATH|URL|URI)$/i
 
 const INPUT_PREFIX = /^INPUT_/i
 
+/** Reads no file and changes nothing. */
 export function readJobEnvironment(
   variables: Readonly<Record<string, string | undefined>>,
   platform: NodeJS.Platform,

@@ -1,9 +1,9 @@
 /**
- * The end of a step's process. Node ends a process when nothing is pending any more, and so would
- * wait for ever for a proxy that swallowed a request nobody needs. The step ends when its work is
- * done, when it is told to, or when its deadline has passed, and what it wrote to stdout is out by
- * then: stdout is a pipe, which Node writes asynchronously and `process.exit` cuts off after 64
- * KiB.
+ * The end of a step's process. Node ends a process when nothing is pending, and so would wait for
+ * ever for a proxy that swallowed a request which is no longer needed. The step ends when its work
+ * is done, when a signal comes, or when its deadline has passed. By then all that it wrote to
+ * stdout has been read: stdout is a pipe, which Node writes asynchronously and `process.exit` cuts
+ * off after 64 KiB.
  */
 
 /** How long a slow reader of stdout may hold up the end, in milliseconds. */
@@ -28,7 +28,7 @@ export function endAfter(work: Promise<void>): void {
   }
   void work
     .catch(() => {
-      // Not its message, which nobody has looked through for secrets.
+      // Without its message, which has not been searched for secrets.
       process.stdout.write('::error::The step failed in an unforeseen way.\n')
       process.exitCode = 1
     })

@@ -4,6 +4,7 @@ import { statSync } from 'node:fs'
 // this file.
 import { Context } from '../../node_modules/@actions/github/lib/context.js'
 
+/** The run that this step belongs to; undefined is what the CI does not say. */
 export interface RunContext {
   readonly owner: string | undefined
   readonly repo: string | undefined
@@ -14,7 +15,7 @@ export interface RunContext {
   readonly actor: string | undefined
   /** `https://github.com`, or another host that runs workflows. */
   readonly serverUrl: string | undefined
-  /** Whose runner this is, as far as it tells. */
+  /** Which kind of runner this is, by its own variables. */
   readonly runner: 'github' | 'forgejo' | 'gitea' | 'act'
   /** The `owner/repo` of this action in `uses`; undefined for an action of the same repository. */
   readonly actionRepository: string | undefined
@@ -36,6 +37,7 @@ const RUNNERS = [
 
 type Variables = Readonly<Record<string, string | undefined>>
 
+/** Reads the variables, not the event, which is read when it is needed. */
 export function readRunContext(variables: Variables): RunContext {
   const value = (name: string): string | undefined => variables[name] || undefined
   const [context, repository] = withEnvironment({ ...variables, GITHUB_EVENT_PATH: undefined }, () => {

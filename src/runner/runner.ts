@@ -1,6 +1,6 @@
 /**
  * GitHub's runner as this step sees it: masks, log, file commands, state, summary. The only module
- * beside the entries that knows @actions/core.
+ * that knows @actions/core.
  */
 import * as core from '@actions/core'
 import { textOf } from '../errors/action-error.js'
@@ -24,7 +24,9 @@ const TOO_LONG_FOR_A_SUMMARY = 'The message is too long for a job summary. It is
 const ACCOUNT_ID_LENGTH = 16
 const ACCOUNT_ID = /(?<=\bacs:[a-z-]*:[a-z0-9-]*:)\d{5,}|(?<!\d)\d{16}(?!\d)/g
 
+/** What the step can ask of the runner. */
 export interface Runner {
+  /** An input as the workflow gives it; undefined if it is empty. */
   readonly input: (name: InputName) => string | undefined
   /**
    * Masks a value in the job's log from now on, and keeps it out of everything that this object
@@ -60,6 +62,7 @@ export interface Runner {
   readonly requireFileCommands: () => void
 }
 
+/** @param env this process's environment: it names the files for commands */
 export function createRunner(env: Readonly<Record<string, string | undefined>>): Runner {
   const masks = new Set<string>()
   const redactor = createRedactor()
@@ -78,8 +81,8 @@ export function createRunner(env: Readonly<Record<string, string | undefined>>):
     maskAccountsIn(part.slice(0, MAX_VALUE_LENGTH + ACCOUNT_ID_LENGTH))
     return redactor.redact(part)
   }
-  // Each value before it is cut and spelled out, then the whole, since a secret may stand across
-  // parts.
+  // Each value before it is cut and spelled out, then the whole, since a secret may be spread over
+  // several parts.
   const clean = (text: Prose, render: (text: Prose) => string = plain): string => {
     const rendered = render(mapText(text, redactedPart))
     maskAccountsIn(rendered)

@@ -1,4 +1,4 @@
-/** Secrets that are known by their looks, wherever someone has pasted them. */
+/** Secrets that can be recognised by their form, in whatever input someone has pasted them. */
 
 /** A JWT: its header is JSON in base64url. */
 const JWT = /\bey[A-Za-z0-9_-]{6,}(\.[A-Za-z0-9_-]*)+/

@@ -3,6 +3,7 @@ import { UNSEEN } from '../text/prose.js'
 
 const REDACTED = '***'
 
+/** Knows secrets, and removes them from texts. */
 export interface Redactor {
   /**
    * Hides this secret from now on, in every form in which a server or a library may quote it back.
@@ -14,9 +15,10 @@ export interface Redactor {
 
 /** Only forms whose first characters are somewhere in a text are looked for in it. */
 const START_LENGTH = 4
-/** So many can be looked for one by one, which is faster than to collect all starts of a text. */
+/** Up to this many are looked for one by one: faster than collecting all starts of a text. */
 const FEW_STARTS = 256
 
+/** @param secrets known from the start; undefined and empty ones are skipped */
 export function createRedactor(secrets: Iterable<string | undefined> = []): Redactor {
   const known = new Set<string>()
   const formsByStart = new Map<string, string[]>()

@@ -28,7 +28,7 @@ export interface StsClient {
     request: AssumeRoleWithOidcRequest,
   ) => Promise<AssumedRole>
   /**
-   * @param quick a policy of its own, for a question beside the step's story
+   * @param quick a policy of its own, for a call that only improves an error message
    * @throws StsError, TransportError, RetriesExhaustedError
    */
   readonly getCallerIdentity: (caller: AccessKey, quick?: RetryPolicy) => Promise<CallerIdentity>

@@ -1,4 +1,4 @@
-/** STS's global host. It lies in mainland China. */
+/** STS's global host. It is in mainland China. */
 export const GLOBAL_ENDPOINT = 'sts.aliyuncs.com'
 
 /**

@@ -28,6 +28,7 @@ export interface Session {
   readonly requestId: string | undefined
 }
 
+/** Who signs an AssumeRole. */
 export interface Caller {
   readonly key: AccessKey
   /** Known if an earlier role of the chain calls. */

@@ -3,10 +3,10 @@
  * requests, and this step sends them and reads the answers. The SDK's HTTP layer honours no proxy,
  * puts OIDC tokens into URLs and URLs into error messages, takes a 302 for success and cannot be
  * given an agent; its types turn numbers into strings and reject good sessions for fields that
- * nobody needs. Its client class has two ways out, `callApi` for signed calls and `doRPCRequest`
- * for anonymous ones. Both are replaced here, so that none of that layer ever runs. Both are part
+ * nobody needs. Its client class has two exits, `callApi` for signed calls and `doRPCRequest` for
+ * anonymous ones. Both are replaced here, so that none of that layer ever runs. Both are part
  * of the SDK's typed surface; its version is pinned, and every test that looks at the wire would
- * notice another way out.
+ * notice another exit.
  *
  * Loaded by a dynamic import, while the network is waited for: post never needs it.
  */
@@ -48,7 +48,7 @@ export interface AssumeRoleWithOidcRequest extends RoleRequest {
   readonly oidcProviderArn: string
 }
 
-/** A request for AssumeRole, signed anew at each call. */
+/** A request for AssumeRole, with a new signature at each call. */
 export async function assumeRoleRequest(
   target: StsTarget,
   caller: AccessKey,
@@ -77,14 +77,14 @@ export async function assumeRoleWithOidcRequest(
   return sdk.built()
 }
 
-/** A request for GetCallerIdentity, signed anew at each call. */
+/** A request for GetCallerIdentity, with a new signature at each call. */
 export async function getCallerIdentityRequest(target: StsTarget, caller: AccessKey): Promise<HttpRequest> {
   const sdk = new RequestBuilder(target, caller)
   await sdk.getCallerIdentityWithOptions(new RuntimeOptions({}))
   return sdk.built()
 }
 
-/** What the SDK's methods take for an answer; nobody reads what they make of it. */
+/** What the SDK's methods accept as an answer; their result is not used. */
 const NO_ANSWER = { body: {} }
 
 class RequestBuilder extends stsSdk.default {

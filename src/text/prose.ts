@@ -80,8 +80,7 @@ function rendered(prose: Prose, longest: number): string {
 }
 
 /**
- * Our own words hold nothing unseen but line breaks. This is so by nature; it is made sure of where
- * a gate is.
+ * Our own words hold nothing unseen but line breaks. The gate makes sure of it.
  */
 export function ownWords(text: string): string {
   return text.replace(UNSEEN, (char) => (char === '\n' ? char : spelledOut(char)))
