@@ -136,7 +136,7 @@ describe('role-to-assume', () => {
     ', ,\n,',
   ])('refuses %j', (text) => {
     expect(faultsOf({ ...BY_KEY, 'role-to-assume': text })).toEqual([
-      `role-to-assume: got ${JSON.stringify(text)}. Accepted: acs:ram::<account ID>:role/<role name>, one or several.`,
+      `role-to-assume: got ${JSON.stringify(text)}. Accepted: acs:ram::<account ID>:role/<role name>, one or more.`,
     ])
   })
 
@@ -151,7 +151,7 @@ describe('role-to-assume', () => {
 
   test('a name alone without oidc-provider-arn is a fault; beside a wrong one it is none of its own', () => {
     expect(faultsOf({ ...BY_KEY, 'role-to-assume': 'deploy' })).toEqual([
-      'role-to-assume: got "deploy", the name of a role without its account. Accepted: acs:ram::<account ID>:role/<role name>; the name alone only with oidc-provider-arn, which tells the account.',
+      'role-to-assume: got "deploy", the name of a role without its account. Accepted: acs:ram::<account ID>:role/<role name>; the name alone only with oidc-provider-arn, which gives the account.',
     ])
     expect(faultsOf({ 'oidc-provider-arn': 'github', 'role-to-assume': 'deploy' })).toEqual([
       expect.stringMatching(/^oidc-provider-arn: got "github"/),
@@ -215,7 +215,7 @@ describe('the source', () => {
       expect.stringMatching(/^role-to-assume: nothing given with a long-lived access key/),
     ])
     expect(faultsOf(given, { environmentKey: { ...ENVIRONMENT_KEY, accessKeySecret: 'a b' } })).toEqual([
-      expect.stringMatching(/^credential-source: in the environment's key white space/),
+      expect.stringMatching(/^credential-source: the environment's key has white space/),
     ])
     expect(faultsOf(given, { environmentKey: { ...ENVIRONMENT_KEY, accessKeyId: 'STS.x' } })).toEqual([
       expect.stringMatching(/^credential-source: a temporary key/),
@@ -680,8 +680,8 @@ describe('what is handed on', () => {
       'serverless-devs',
     ])
     expect(faultsOf({ ...BY_KEY, 'export-for': 'OSS terraform' })).toEqual([
-      'export-for: got "OSS". Accepted: oss, packer, serverless-devs, one or several.',
-      'export-for: got "terraform". Accepted: oss, packer, serverless-devs, one or several.',
+      'export-for: got "OSS". Accepted: oss, packer, serverless-devs, one or more.',
+      'export-for: got "terraform". Accepted: oss, packer, serverless-devs, one or more.',
     ])
     expect(faultsOf({ ...BY_KEY, 'export-for': 'oss', 'export-environment-variables': 'false' })).toEqual([
       'export-for: given although export-environment-variables is false. Accepted: export-for only if variables are exported.',
@@ -853,9 +853,7 @@ describe('refresh', () => {
   })
 
   test('a key that is itself temporary cannot be refreshed, wherever it comes from', () => {
-    const temporary = expect.stringMatching(
-      /^refresh: true although the key to begin with is itself temporary/,
-    )
+    const temporary = expect.stringMatching(/^refresh: true although the base key is itself temporary/)
     const environment: Given = {
       refresh: 'true',
       profile: 'ci',

@@ -65,7 +65,7 @@ describe.each(NODES)('on %s', (node) => {
   test('work that throws after all is a failure, and its words stay untold', async () => {
     const script = "endAfter(Promise.reject(new Error('a secret')))"
     expect(await outcome(start(script))).toEqual([
-      '::error::The step failed in an unforeseen way.\n',
+      '::error::The step failed with an unexpected error.\n',
       1,
       null,
     ])

@@ -84,7 +84,7 @@ describe('everything that is printed', () => {
           expect(title).toMatch(/^Title/)
           expect(title.length).toBeLessThanOrEqual(200)
           if (data.includes('(cut; ') && values.every((value) => value.length < 2048))
-            expect(written).toMatch(/^::group::The whole of the message that follows$/m)
+            expect(written).toMatch(/^::group::The full text of the message below$/m)
         },
       ),
       { numRuns: 200 },

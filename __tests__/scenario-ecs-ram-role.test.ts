@@ -294,7 +294,7 @@ beforeAll(async () => {
       )
       expect(asked(name)).toEqual([['Token', 404]])
     }
-    expect(errorOf('switchedOffAndForbidden')).toMatch(/gives no token \(status 403\)\..*HttpEndpoint/)
+    expect(errorOf('switchedOffAndForbidden')).toMatch(/returned no token \(status 403\)\..*HttpEndpoint/)
     expect(asked('switchedOffAndForbidden')).toEqual([['Token', 403]])
     expect(errorOf('emptyToken')).toMatch(/something that is not a token/)
     expect(asked('emptyToken')).toEqual([['Token', 200]])
@@ -302,7 +302,7 @@ beforeAll(async () => {
 
   test('both ways fail: told with the metadata options, and with containers', () => {
     expect(errorOf('switchedOff')).toMatch(
-      /gives no token, and without one no session \(status 403\)\..*HttpEndpoint.*In a container .*HttpPutResponseHopLimit/,
+      /returned no token, and refuses a session without one \(status 403\)\..*HttpEndpoint.*In a container .*HttpPutResponseHopLimit/,
     )
     expect(asked('switchedOff')).toEqual([
       ['Token', 403],

@@ -282,7 +282,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(main.errors).toEqual([
       [
         '6 inputs need a change:',
-        '- role-to-assume: got "deploy", the name of a role without its account. Accepted: acs:ram::<account ID>:role/<role name>; the name alone only with oidc-provider-arn, which tells the account.',
+        '- role-to-assume: got "deploy", the name of a role without its account. Accepted: acs:ram::<account ID>:role/<role name>; the name alone only with oidc-provider-arn, which gives the account.',
         '- access-key-secret: white space or a character outside ASCII within the value (not shown, since it is secret). Accepted: the value as RAM or STS issued it.',
         '- role-duration-seconds: got "12h". Accepted: a whole number of seconds from 900 to 43200.',
         '- region: nothing given. Accepted: a region ID such as cn-hangzhou: the aliyun CLI refuses a profile without a region.',
@@ -364,7 +364,7 @@ describe.each(NODES)('on %s', (node) => {
     newJob()
     const main = await job.main(world.byKey, { GITHUB_ENV: '' })
     expect(main.exitCode).toBe(1)
-    expect(main.errors).toEqual([expect.stringMatching(/^GITHUB_ENV names no file/)])
+    expect(main.errors).toEqual([expect.stringMatching(/^GITHUB_ENV does not name a file/)])
     expect(world.standIn.requests).toEqual([])
   })
 })

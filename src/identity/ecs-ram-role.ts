@@ -105,7 +105,7 @@ export async function instanceSession(
     if (!(failure instanceof RetriesExhaustedError)) throw failure
     throw new InstanceRoleError(
       'metadata-failed',
-      say`the metadata service of this machine gives no usable answer. ${failure.text}. Run the job again; if this machine is no ECS instance, use another source.${withoutToken === undefined ? [] : CONTAINERS}`,
+      say`the metadata service of this machine returned no usable answer. ${failure.text}. Run the job again; if this machine is not an ECS instance, use another source.${withoutToken === undefined ? [] : CONTAINERS}`,
       failure,
     )
   }
@@ -146,7 +146,7 @@ async function hardenedToken(
       : "Check that the instance's metadata access is on (HttpEndpoint), or use another source"
   throw new InstanceRoleError(
     'metadata-refused',
-    say`the metadata service gives no token (status ${answer.status}). ${[cure]}.`,
+    say`the metadata service returned no token (status ${answer.status}). ${[cure]}.`,
   )
 }
 
@@ -163,7 +163,7 @@ async function sessionFrom(
     if (withoutToken instanceof TransportError) throw withoutToken
     throw new InstanceRoleError(
       'metadata-refused',
-      say`the metadata service gives no token, and without one no session (status ${role.status}). Check that the instance's metadata access is on (HttpEndpoint), or use another source.${CONTAINERS}`,
+      say`the metadata service returned no token, and refuses a session without one (status ${role.status}). Check that the instance's metadata access is on (HttpEndpoint), or use another source.${CONTAINERS}`,
       withoutToken,
     )
   }
@@ -182,7 +182,7 @@ function attachedRole(answer: HttpAnswer): string {
   if (status !== 200)
     throw new InstanceRoleError(
       'metadata-refused',
-      say`the metadata service names no role (status ${status}).`,
+      say`the metadata service returned no role name (status ${status}).`,
     )
   const roleName = body.trim()
   if (!/^(?!\.+$)[\w.-]+$/.test(roleName)) throw nonsense(answer, "with something that is not a role's name")
@@ -197,7 +197,7 @@ function sessionIn(roleName: string, answer: HttpAnswer, mask: (secret: string) 
   if (status !== 200 || (code !== undefined && code !== 'Success')) {
     throw new InstanceRoleError(
       'metadata-refused',
-      say`the metadata service gives no session for the instance's role ${roleName} (status ${status}, code ${code ?? 'none'}). Check that the role exists and trusts ecs.aliyuncs.com.`,
+      say`the metadata service returned no session for the instance's role ${roleName} (status ${status}, code ${code ?? 'none'}). Check that the role exists and trusts ecs.aliyuncs.com.`,
     )
   }
   const expiration = utcTime(fields?.Expiration)

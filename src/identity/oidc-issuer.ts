@@ -47,7 +47,7 @@ export function tokenFromIssuer(
     if (url.protocol !== 'https:' && !isLoopback(url.hostname)) {
       throw new OidcTokenError(
         'issuer-without-tls',
-        say`The OIDC issuer ${url.host} is to be asked without TLS (ACTIONS_ID_TOKEN_REQUEST_URL begins with ${url.protocol}), which would show the job's request token to everyone on the way`,
+        say`The URL of the OIDC issuer ${url.host} has no TLS (ACTIONS_ID_TOKEN_REQUEST_URL begins with ${url.protocol}): anyone on the network could read the job's request token`,
       )
     }
     url.searchParams.set('audience', audience)

@@ -68,7 +68,7 @@ const CHECKS: readonly Check[] = [
     input: 'credential-source',
     isWrong: ({ source, environmentKey }) =>
       source === 'environment' && !partsOf(environmentKey).every(isPlainKey),
-    because: [`in the environment's key ${NOT_PLAIN}`],
+    because: [`the environment's key has ${NOT_PLAIN}`],
     accepted: ['the values as RAM or STS issued them'],
   },
   ...(['access-key', 'environment'] as const).map((source) => ({
@@ -147,7 +147,7 @@ const CHECKS: readonly Check[] = [
   {
     input: 'refresh',
     isWrong: (inputs) => inputs.values.refresh && isTemporary(inputs),
-    because: ['true although the key to begin with is itself temporary'],
+    because: ['true although the base key is itself temporary'],
     accepted: ['refresh only with an OIDC token, a long-lived key or ecs-ram-role, which outlive a session'],
   },
 ]
@@ -180,7 +180,7 @@ function rolesWithoutAccount({ values, given }: CheckedInputs): InputFault[] {
     got: name,
     because: ['the name of a role without its account'],
     accepted: [
-      'acs:ram::<account ID>:role/<role name>; the name alone only with oidc-provider-arn, which tells the account',
+      'acs:ram::<account ID>:role/<role name>; the name alone only with oidc-provider-arn, which gives the account',
     ],
   }))
 }

@@ -43,7 +43,7 @@ export function matching(rule: RegExp, acceptable: string): Parser<string> {
  * here.
  */
 export function oneOrSeveral<T extends string>(words: readonly T[]): Parser<readonly T[]> {
-  const items = listOf(matching(new RegExp(`^(${words.join('|')})$`), `${words.join(', ')}, one or several`))
+  const items = listOf(matching(new RegExp(`^(${words.join('|')})$`), `${words.join(', ')}, one or more`))
   return (text) => {
     const parsed = items(text)
     return 'value' in parsed ? accepted(words.filter((word) => parsed.value.includes(word))) : parsed

@@ -55,7 +55,7 @@ export const INPUTS = {
       withAccountId(
         matching(
           new RegExp(`${ROLE_ARN.source}|^${ROLE_NAME}$`),
-          'acs:ram::<account ID>:role/<role name>, one or several',
+          'acs:ram::<account ID>:role/<role name>, one or more',
         ),
       ),
     ),
@@ -96,7 +96,7 @@ export const INPUTS = {
   'export-for': { parse: oneOrSeveral(EXPORT_TARGETS) },
   'output-credentials': { parse: yamlBoolean, default: 'false' },
   'mask-account-id': { parse: yamlBoolean, default: 'false' },
-  profile: { parse: matching(/^\P{Cc}*$/u, 'a name without line breaks and control characters') },
+  profile: { parse: matching(/^\P{Cc}*$/u, 'a name without line breaks or control characters') },
   'set-current-profile': { parse: yamlBoolean, default: 'true' },
   cleanup: { parse: yamlBoolean, default: 'true' },
   refresh: { parse: yamlBoolean, default: 'false' },

@@ -48,7 +48,7 @@ export function homeDisagreement(env: Environment, platform: NodeJS.Platform): P
     ...(index === 0 ? [] : [', ']),
     ...say`${[programs]} at ${[name]} (${home})`,
   ])
-  return say`The profile is written below ${used}, where the aliyun CLI looks for it. Other programs look elsewhere: ${list}. Let these variables name one folder.`
+  return say`The profile is written below ${used}, where the aliyun CLI looks for it. Other programs look elsewhere: ${list}. Set these variables to the same folder.`
 }
 
 function homeOnWindows(env: Environment): string {

@@ -106,7 +106,7 @@ async function acquire(path: string, deadline: number, options: LockOptions): Pr
 function lockedError(path: string): ProfileError {
   return new ProfileError(
     'profile-locked',
-    say`${path}: other jobs held this lock all the time; if no job is running on this home, remove it`,
+    say`${path}: other jobs held this lock for as long as this step could wait; if no job is running on this home, remove it`,
   )
 }
 

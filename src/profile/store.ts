@@ -160,7 +160,7 @@ async function repeatedly<T>(
       if (!(error instanceof ChangedByOpenFile || error instanceof ChangedMeanwhileError)) throw error
       if (attempt >= LAST_ATTEMPTS && performance.now() > lock.deadline) {
         throw new ProfileError('profile-locked', [
-          "the aliyun CLI's config.json is being rewritten by another program all the time",
+          "another program keeps rewriting the aliyun CLI's config.json",
         ])
       }
       found = error instanceof ChangedByOpenFile ? error.found : undefined

@@ -60,7 +60,7 @@ export function expirationOf(expiration: string | undefined): Date {
   const date = new Date(expiration ?? NaN)
   if (Number.isNaN(date.getTime()))
     throw new KeeperError([
-      'refresh: the source of these credentials does not report when they expire, so nobody can tell when to renew them. Remove refresh.',
+      'refresh: the source of these credentials does not report when they expire, so the step cannot know when to renew them. Remove refresh.',
     ])
   return date
 }

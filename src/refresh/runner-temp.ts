@@ -17,7 +17,7 @@ export function requireRunnerTemp({
     return folder
   } catch (cause) {
     throw new KeeperError(
-      say`refresh: RUNNER_TEMP (${folder}) names no folder that can be written. The runner sets it; a runner without it cannot keep credentials fresh.`,
+      say`refresh: RUNNER_TEMP (${folder}) does not name a folder that can be written. The runner sets it; a runner without it cannot keep credentials fresh.`,
       { cause },
     )
   }

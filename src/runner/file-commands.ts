@@ -31,7 +31,7 @@ export function requireFileCommands(env: Readonly<Record<string, string | undefi
       throw isForbidden(cause)
         ? forbidden(say`${name} (${path})`, cause)
         : new FileCommandError(
-            say`${name} names no file that can be written. This step must be run by a GitHub Actions runner, or by one that speaks its protocol.`,
+            say`${name} does not name a file that can be written. This step must be run by a GitHub Actions runner, or by a compatible one.`,
             { cause },
           )
     }

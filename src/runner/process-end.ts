@@ -29,7 +29,7 @@ export function endAfter(work: Promise<void>): void {
   void work
     .catch(() => {
       // Without its message, which has not been searched for secrets.
-      process.stdout.write('::error::The step failed in an unforeseen way.\n')
+      process.stdout.write('::error::The step failed with an unexpected error.\n')
       process.exitCode = 1
     })
     .then(async () => flushed(FLUSH_MS))

@@ -96,7 +96,7 @@ export function createRunner(env: Readonly<Record<string, string | undefined>>):
   const annotation = (text: Prose): string => {
     const whole = clean(text)
     if (whole.length <= MAX_ANNOTATION_LENGTH) return whole
-    group(['The whole of the message that follows'], [text])
+    group(['The full text of the message below'], [text])
     return clean(text, (each) => fitted(each, MAX_ANNOTATION_LENGTH)).slice(0, MAX_ANNOTATION_LENGTH)
   }
   return {
