@@ -60,7 +60,7 @@ const GOOD: AssumedRole = {
 }
 
 describe('a session of STS', () => {
-  test('is read from the wire', () => {
+  test('is read from the answer of STS', () => {
     expect(outcomeOf(SESSION)).toEqual(GOOD)
   })
 
@@ -126,11 +126,11 @@ describe('a session of STS', () => {
     ['an ARN of no account', withArn('acs:ram:::role/Deploy_1/session')],
     ['a list', [SESSION]],
     ['nothing', ''],
-  ])('%s is none', (_, body) => {
+  ])('without %s an answer is not a session', (_, body) => {
     expect(outcomeOf(body)).toBe('nonsense')
   })
 
-  test('each secret is told to the mask before the answer is judged', () => {
+  test('each secret of an answer is masked before the answer is checked', () => {
     const masked: string[] = []
     const given = answer(withCredentials({ AccessKeyId: 'a b', Expiration: 'soon' }))
     expect(() =>
@@ -144,7 +144,7 @@ describe('a session of STS', () => {
     'acs:ram::1234567890123456:role/deploy_1/session',
     'acs:ram::1234567890123456:role/DEPLOY_1/other/session',
     'acs:sts::1234567890123456:assumed-role/deploy_1/session',
-  ])('%s is of the role that was asked for', (arn) => {
+  ])('a session of %s belongs to the requested role', (arn) => {
     expect(outcomeOf(withArn(arn))).toEqual({ ...GOOD, arn })
   })
 
@@ -155,7 +155,7 @@ describe('a session of STS', () => {
     'acs:ram::123456789012345:role/Deploy_1/session',
     'acs:ram::1234567890123456:user/Deploy_1',
     'acs:ram::1234567890123456:root',
-  ])('%s is not, and the error names both', (arn) => {
+  ])('a session of %s does not belong to it, and the error names both roles', (arn) => {
     const given = answer(withArn(arn))
     expect(outcomeOf(withArn(arn))).toBe('session-of-another-role')
     expect(() => assumedRole('AssumeRole', ROLE, success(given), given, () => undefined)).toThrow(
@@ -175,7 +175,7 @@ describe('a session of STS', () => {
     expect(outcome).toEqual(good ? { ...GOOD, expiration } : 'session-expired')
   })
 
-  test('by our own clock if the server shows none', () => {
+  test('a session expires by our own clock if the server sends no Date header', () => {
     const later = new Date(Date.now() + 60_000).toISOString()
     const earlier = new Date(Date.now() - 1_000).toISOString()
     for (const headers of [{}, { date: 'soon' }, { date: '1.5' }]) {
@@ -223,11 +223,11 @@ describe('utcTime', () => {
     '+002026-01-02T03:04:05Z',
     ' 2026-01-02T03:04:05Z',
     '2026-01-02T03:04:05Z\n::error::x',
-  ])('%j is no time', (text) => {
+  ])('%j is not accepted as a time', (text) => {
     expect(utcTime(text)).toBeUndefined()
   })
 
-  test('what it gives is its own fixed point, and the instant that Date reads', () => {
+  test('a time that was read once can be read again, and means the same instant to Date', () => {
     const instants = fc.date({
       min: new Date('1970-01-01'),
       max: new Date('9999-12-31'),
@@ -243,7 +243,7 @@ describe('utcTime', () => {
   })
 })
 
-test('whatever the answer is, it is a session or an error with a code', () => {
+test('any answer becomes a session or an error with a code', () => {
   const field = fc.oneof(fc.jsonValue(), fc.string(), fc.constantFrom(...Object.values(SESSION.Credentials)))
   const credentials = fc.record(
     { AccessKeyId: field, AccessKeySecret: field, SecurityToken: field, Expiration: field },
@@ -276,7 +276,7 @@ test('whatever the answer is, it is a session or an error with a code', () => {
 describe("GetCallerIdentity's answer", () => {
   const read = (body: Json): unknown => callerIdentity(body, answer(body))
 
-  test('is an ARN and an account', () => {
+  test('contains an ARN and an account ID', () => {
     expect(read({ Arn: 'acs:ram::42:user/ci', AccountId: '42', UserId: 7, RoleId: [] })).toEqual({
       arn: 'acs:ram::42:user/ci',
       accountId: '42',
@@ -294,7 +294,7 @@ describe("GetCallerIdentity's answer", () => {
   })
 })
 
-test('the keys of a session are three, or there is none', () => {
+test('a session has all three parts of its key or is rejected', () => {
   expect(temporaryKey(undefined, () => undefined)).toBeUndefined()
   expect(temporaryKey(SESSION.Credentials, () => undefined)).toEqual(GOOD.key)
 })

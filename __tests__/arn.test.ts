@@ -3,7 +3,7 @@ import { identityBehind, OIDC_PROVIDER_ARN, parseArn, ROLE_ARN } from '../src/st
 
 const ACCOUNT = '1234567890123456'
 
-describe('every form that STS returns', () => {
+describe('an ARN in each form that STS returns', () => {
   test.each([
     ['acs:ram::A:role/admin', 'ram', 'role', 'admin'],
     ['acs:ram::A:role/admin/session', 'ram', 'role', 'admin/session'],
@@ -43,7 +43,7 @@ test.each([
   'acs:ram::1:root\n',
   'acs:ram::1:role/a\nb',
   'acs:ram::１:root',
-])('%j is none of them', (text) => {
+])('%j is not an ARN that this step reads', (text) => {
   expect(parseArn(text)).toBeUndefined()
   expect(identityBehind(text)).toBe(text)
 })
@@ -55,11 +55,11 @@ test.each([
   ['acs:sts::1:assumed-role/admin/session', 'acs:ram::1:role/admin'],
   ['acs:ram::1:user/ci', 'acs:ram::1:user/ci'],
   ['acs:ram::1:root', 'acs:ram::1:root'],
-])('behind %s stands %s', (text, identity) => {
+])('the identity behind %s is %s', (text, identity) => {
   expect(identityBehind(text)).toBe(identity)
 })
 
-describe('what the inputs may hold', () => {
+describe('ARNs that the inputs accept', () => {
   test('a role', () => {
     for (const name of ['a', 'A.9-z', 'a_b', 'x'.repeat(64)])
       expect(`acs:ram::1:role/${name}`).toMatch(ROLE_ARN)

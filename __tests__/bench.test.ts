@@ -102,13 +102,13 @@ describe.each(NODES)('on %s', (node) => {
     expect(relays.map((relay) => relay.connections())).toEqual([1, 1])
   })
 
-  test('main loads no more than it did', () => {
+  test('main loads no more bytes than recorded', () => {
     expect(main.map(({ path }) => path)).toContain(join(ROOT, 'dist/main/index.js'))
     expect(main.length).toBeLessThanOrEqual(MAX_MAIN_FILES)
     expect(totalBytes(main)).toBeLessThanOrEqual(MAX_MAIN_BYTES)
   })
 
-  test('post loads no more than it did, and nothing of the SDK', () => {
+  test('post loads no more bytes than recorded, and nothing of the SDK', () => {
     expect(post.map(({ path }) => path)).toContain(join(ROOT, 'dist/post/index.js'))
     expect(post.length).toBeLessThanOrEqual(MAX_POST_FILES)
     expect(totalBytes(post)).toBeLessThanOrEqual(MAX_POST_BYTES)
@@ -151,7 +151,7 @@ describe('the relay', () => {
     },
   )
 
-  test('hands a broken connection on', async () => {
+  test('passes a broken connection on', async () => {
     const client = await relayTo((socket) => socket.once('data', () => socket.resetAndDestroy()), 0)
     client.write('x')
     const failure = await new Promise<NodeJS.ErrnoException>((done) => client.once('error', done).resume())
@@ -159,8 +159,8 @@ describe('the relay', () => {
   })
 })
 
-describe("another action's folder", () => {
-  test('its manifest says what to run and what is given', () => {
+describe('the folder of another action', () => {
+  test('has a manifest that says what to run and with which inputs', () => {
     writeFileSync(
       join(folder, 'action.yml'),
       'inputs: { a: { default: 1800 }, b: { default: "" }, c: { default: false }, d: , e: { required: true } }\nruns: { using: node20, main: out/m.js, post: ./p.js }\n',
@@ -209,11 +209,11 @@ describe('figures', () => {
     for (const name of ['median', 'p10', 'p90'] as const) expect(found[name]).toBeCloseTo(spread[name], 6)
   })
 
-  test('nothing has no spread', () => {
+  test('the spread of no figures is undefined', () => {
     expect(() => spreadOf([])).toThrow('nothing was measured')
   })
 
-  test('a table is Markdown, and straight', () => {
+  test('a table is aligned Markdown', () => {
     expect(table(['What', 'a', 'b'], [['long name', '1', '22,000'], ['x']])).toBe(
       [
         '| What      |   a |      b |',
@@ -224,7 +224,7 @@ describe('figures', () => {
     )
   })
 
-  test('a chart escapes names, draws to scale and keeps within its width', () => {
+  test('a chart escapes names, is drawn to scale and stays within its width', () => {
     const svg = chart(
       [
         {

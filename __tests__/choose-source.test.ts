@@ -52,19 +52,19 @@ const PINNED: [CredentialSource | undefined, boolean, string[]][] = [
   ['ecs-ram-role', true, ['ecs-ram-role', FAULT, FAULT, FAULT, FAULT, FAULT, FAULT, FAULT]],
 ]
 
-test('the table walks the whole product', () => {
+test('the test table covers every combination of the inputs that name a source', () => {
   const combinations = PINNED.map(([explicit, chaining]) => `${explicit ?? 'none'} ${String(chaining)}`)
   expect(new Set(combinations).size).toBe((CREDENTIAL_SOURCES.length + 1) * 2)
   expect(new Set(GIVEN.map((signs) => JSON.stringify(signs))).size).toBe(2 ** 3)
 })
 
 describe.each(PINNED)('credential-source %s, role-chaining %s', (explicit, chaining, outcomes) => {
-  test('comes to what the contract says', () => {
+  test('chooses the source that the documentation promises', () => {
     expect(GIVEN.map((given) => outcome({ explicit, chaining, ...given }))).toEqual(outcomes)
   })
 })
 
-test('every fault names what contradicts what, and what is accepted', () => {
+test('every error names the inputs that contradict each other, and what is accepted', () => {
   const choices = PINNED.flatMap(([explicit, chaining]) =>
     GIVEN.map((given) => chooseSource({ explicit, chaining, ...given })),
   )

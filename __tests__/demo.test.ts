@@ -60,7 +60,7 @@ describe('npm run demo', () => {
     expect(exitCode).toBe(1)
   })
 
-  test('--real asks the STS of the region through the proxy, and ends where the step fails, without a secret', async () => {
+  test('--real asks the STS of the region through the proxy, and ends when the step fails, without a secret', async () => {
     const asked: (string | undefined)[] = []
     const proxy = createServer()
     proxy.on('connect', ({ url }, socket) => {

@@ -18,7 +18,7 @@ const PROVIDER = 'acs:ram::1234567890123456:oidc-provider/github'
 const shown = (issuer: string | undefined, providerArn: string | undefined): string =>
   plain(logText(fingerprintCommands(issuer, providerArn)))
 
-describe('the fingerprint', () => {
+describe('the commands that add a fingerprint', () => {
   const inShell = posixOnly('the command is for a POSIX shell')
   inShell("the printed command prints that of the root CA, which the server's own chain lacks", async () => {
     const standIn = await startStandIn({ tls: true })
@@ -39,7 +39,7 @@ describe('the fingerprint', () => {
     }
   })
 
-  test('the provider is named in the command that adds it', () => {
+  test('name the OIDC provider', () => {
     expect(shown(GITHUB, PROVIDER)).toContain(
       '  aliyun ims AddFingerprintToOIDCProvider --OIDCProviderName github --Fingerprint <fingerprint>',
     )
@@ -52,14 +52,17 @@ describe('the fingerprint', () => {
     ['https://[::1]:8443', PROVIDER],
     ['no URL $(id)', undefined],
     [undefined, 'acs:ram::1:oidc-provider/$(id)'],
-  ])('nothing of a strange issuer or provider reaches a shell: %s, %s', (issuer, providerArn) => {
-    const commands = shown(issuer, providerArn)
-    expect(commands).toContain('<issuer host>')
-    expect(commands).not.toMatch(/rm -rf|a'b|\[::1\]|\$\(id\)/)
-  })
+  ])(
+    'contain nothing of an issuer or a provider that a shell could misread: %s, %s',
+    (issuer, providerArn) => {
+      const commands = shown(issuer, providerArn)
+      expect(commands).toContain('<issuer host>')
+      expect(commands).not.toMatch(/rm -rf|a'b|\[::1\]|\$\(id\)/)
+    },
+  )
 })
 
-describe('the link', () => {
+describe('the link to the help page', () => {
   const link = (actionRepository: string, actionRef: string): string =>
     plain(logText([helpPage({ actionRepository, actionRef }, 'nopermission')]))
 
@@ -86,7 +89,7 @@ describe('the link', () => {
     ['a/b', '../x'],
     ['a/b', 'v1\n::error::'],
     ['a/b', '`'],
-  ])('is the name of the page for %j at %j', (repository, ref) => {
+  ])('is only the name of the page if the action is %j at %j', (repository, ref) => {
     expect(link(repository, ref)).toBe('More: `docs/troubleshooting.md`')
   })
 
@@ -97,7 +100,7 @@ describe('the link', () => {
     },
   )
 
-  test("a code that the table does not know leads to its family's section", () => {
+  test('for a code that the table does not have, leads to the section of its family', () => {
     const error = { call: 'AssumeRole', code: 'InvalidParameter.Unheard', reason: '' } as const
     const answer = stsAnswer(error, false)
     expect(answer === undefined ? undefined : anchorOf(error.code, answer)).toBe('invalidparameter')

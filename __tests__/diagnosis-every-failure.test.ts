@@ -68,7 +68,7 @@ const RUNS = [
 ].map(readRunContext)
 const FORK = { pull_request: { head: { repo: null } } }
 
-describe('every code of the table', () => {
+describe('the message for each code of STS', () => {
   const OIDC = parsedInputs({
     'role-to-assume': ROLE,
     'oidc-provider-arn': 'acs:ram::1234567890123456:oidc-provider/github',
@@ -79,37 +79,40 @@ describe('every code of the table', () => {
     'access-key-secret': 'ExampleSecret',
   })
 
-  test.each(refusals)('$code: code, cause, fix, RequestId, role, page', ({ code, answer, error }) => {
-    const viaToken = error.call === 'AssumeRoleWithOIDC'
-    const caller = viaToken
-      ? undefined
-      : {
-          key: { accessKeyId: 'LTAI5tExample', accessKeySecret: 'ExampleSecret', securityToken: undefined },
-          arn: undefined,
-        }
-    const { message } = explained(new AssumeRoleError(ROLE, 1, 1, caller, error), {
-      inputs: viaToken ? OIDC : KEY,
-      run: readRunContext({}),
-      event: undefined,
-      oidcToken: viaToken ? jwt(CLAIMS) : undefined,
-      caller: undefined,
-      node: NODE_20,
-    })
-    const [first] = message.split('\n')
-    expect(first).toBe(`Could not assume ${ROLE}: ${answer.fault} (${code}).`)
-    for (const words of [
-      `STS said: ${error.reason}`,
-      answer.cause,
-      ...answer.fix,
-      'REQUEST-1',
-      'https://api.aliyun.com/troubleshoot?q=x',
-    ]) {
-      expect(message).toContain(words)
-    }
-  })
+  test.each(refusals)(
+    '$code: has the code, cause, fix, RequestId, role and help page',
+    ({ code, answer, error }) => {
+      const viaToken = error.call === 'AssumeRoleWithOIDC'
+      const caller = viaToken
+        ? undefined
+        : {
+            key: { accessKeyId: 'LTAI5tExample', accessKeySecret: 'ExampleSecret', securityToken: undefined },
+            arn: undefined,
+          }
+      const { message } = explained(new AssumeRoleError(ROLE, 1, 1, caller, error), {
+        inputs: viaToken ? OIDC : KEY,
+        run: readRunContext({}),
+        event: undefined,
+        oidcToken: viaToken ? jwt(CLAIMS) : undefined,
+        caller: undefined,
+        node: NODE_20,
+      })
+      const [first] = message.split('\n')
+      expect(first).toBe(`Could not assume ${ROLE}: ${answer.fault} (${code}).`)
+      for (const words of [
+        `STS said: ${error.reason}`,
+        answer.cause,
+        ...answer.fix,
+        'REQUEST-1',
+        'https://api.aliyun.com/troubleshoot?q=x',
+      ]) {
+        expect(message).toContain(words)
+      }
+    },
+  )
 })
 
-describe('whatever fails', () => {
+describe('the message for any failure', () => {
   /** Longer than anything that occurs by chance in our own words. */
   const secret = fc.string({
     unit: fc.constantFrom(...Array.from('ABCXYZabcxyz0189+/=%$\'"\\')),
@@ -122,7 +125,7 @@ describe('whatever fails', () => {
     securityToken: fc.option(secret, { nil: undefined }),
   })
 
-  test('no key and no token is shown', () => {
+  test('shows no key and no token', () => {
     fc.assert(
       fc.property(
         key,
@@ -181,7 +184,7 @@ describe('whatever fails', () => {
     )
   })
 
-  test('the first line is one sentence, and the summary is balanced', () => {
+  test('begins with one sentence, and its summary has no unclosed Markdown', () => {
     for (const cause of causes) {
       for (const run of RUNS) {
         for (const given of [

@@ -92,37 +92,40 @@ const refusals = STS_ANSWERS.flatMap((answer) =>
 )
 
 describe('with the longest names there are, the error fits into 4,096 characters', () => {
-  test.each(refusals)('$code: with code, cause, fix, RequestId and link whole', ({ code, answer }) => {
-    const error = new StsError({
-      call: code.startsWith('AuthenticationFail') ? 'AssumeRoleWithOIDC' : 'AssumeRole',
-      code,
-      reason: `${answer.says ?? ''} ${WORDS}`,
-      status: 400,
-      host: HOST,
-      requestId: REQUEST_ID,
-      recommend: `https://api.aliyun.com/troubleshoot?q=${'q'.repeat(3000)}`,
-      accessDeniedDetail: {
-        authAction: 'a'.repeat(500),
-        authPrincipalType: 't'.repeat(500),
-        authPrincipalOwnerId: 'o'.repeat(500),
-        authPrincipalDisplayName: 'n'.repeat(500),
-        noPermissionType: 'ExplicitDeny',
-        policyType: 'p'.repeat(500),
-        encodedDiagnosticMessage: 'A'.repeat(2000),
-      },
-      clockSkewMs: 99_999_999_999,
-      retryAfterMs: undefined,
-    })
-    for (const given of error.call === 'AssumeRole' ? [BY_KEY] : [BY_OIDC, BY_FILE]) {
-      const { message, title } = explain(failure(error, given), situation(given))
-      const text = fitted(message, 4096)
-      expect(plain(message).length).toBeGreaterThan(4096)
-      expect(text.length).toBeLessThanOrEqual(4096)
-      for (const part of [code, answer.cause, ...answer.fix, REQUEST_ID, LINK]) expect(text).toContain(part)
-      expect(text.endsWith(text.slice(text.indexOf('More: ')))).toBe(true)
-      expect(fitted(title, 200)).toContain(code)
-    }
-  })
+  test.each(refusals)(
+    '$code: nothing is cut from code, cause, fix, RequestId and link',
+    ({ code, answer }) => {
+      const error = new StsError({
+        call: code.startsWith('AuthenticationFail') ? 'AssumeRoleWithOIDC' : 'AssumeRole',
+        code,
+        reason: `${answer.says ?? ''} ${WORDS}`,
+        status: 400,
+        host: HOST,
+        requestId: REQUEST_ID,
+        recommend: `https://api.aliyun.com/troubleshoot?q=${'q'.repeat(3000)}`,
+        accessDeniedDetail: {
+          authAction: 'a'.repeat(500),
+          authPrincipalType: 't'.repeat(500),
+          authPrincipalOwnerId: 'o'.repeat(500),
+          authPrincipalDisplayName: 'n'.repeat(500),
+          noPermissionType: 'ExplicitDeny',
+          policyType: 'p'.repeat(500),
+          encodedDiagnosticMessage: 'A'.repeat(2000),
+        },
+        clockSkewMs: 99_999_999_999,
+        retryAfterMs: undefined,
+      })
+      for (const given of error.call === 'AssumeRole' ? [BY_KEY] : [BY_OIDC, BY_FILE]) {
+        const { message, title } = explain(failure(error, given), situation(given))
+        const text = fitted(message, 4096)
+        expect(plain(message).length).toBeGreaterThan(4096)
+        expect(text.length).toBeLessThanOrEqual(4096)
+        for (const part of [code, answer.cause, ...answer.fix, REQUEST_ID, LINK]) expect(text).toContain(part)
+        expect(text.endsWith(text.slice(text.indexOf('More: ')))).toBe(true)
+        expect(fitted(title, 200)).toContain(code)
+      }
+    },
+  )
 
   const others: [string, unknown, Record<string, string>?][] = [
     ...TRANSPORT_FAULTS.map((code): [string, unknown] => [
@@ -144,7 +147,7 @@ describe('with the longest names there are, the error fits into 4,096 characters
     ['a token file', new OidcTokenError('token-file', [{ value: WORDS }])],
     ['an error that nobody knows', new Error(WORDS)],
   ]
-  test.each(others)('%s: with the link whole', (...[, cause, env]) => {
+  test.each(others)('%s: nothing is cut from the link', (...[, cause, env]) => {
     for (const given of [BY_OIDC, BY_FILE, BY_KEY]) {
       const text = fitted(explain(failure(cause, given), situation(given, env)).message, 4096)
       expect(text.length).toBeLessThanOrEqual(4096)
@@ -152,7 +155,7 @@ describe('with the longest names there are, the error fits into 4,096 characters
     }
   })
 
-  test('and the summary into 1 MiB', () => {
+  test('and the job summary fits into 1 MiB', () => {
     for (const { code, answer } of refusals) {
       const error = new StsError({
         call: 'AssumeRoleWithOIDC',

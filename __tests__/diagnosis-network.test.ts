@@ -50,10 +50,10 @@ function told(
   }).message
 }
 
-describe('what a proxy does is told as the proxy, with host and port', () => {
+describe("a failure of the proxy is reported as the proxy's, with its host and port", () => {
   const host = 'pipelines.actions.githubusercontent.com'
 
-  test('proxy-authentication: a user and a password that were given', () => {
+  test('proxy-authentication: the message says that the given user and password were rejected', () => {
     const message = told('proxy-authentication', { host, proxy: PROXY, proxyUserGiven: true })
     expect(message).toContain(`the proxy ${PROXY} rejects the user and the password given.`)
   })
@@ -92,14 +92,17 @@ describe('what a proxy does is told as the proxy, with host and port', () => {
   })
 })
 
-describe('a host of STS', () => {
-  test.each(['unreachable', 'timeout', 'broken'] as const)('in a VPC, asked from outside: %s', (code) => {
-    const message = told(code, { given: { 'sts-endpoint': 'sts-vpc.cn-hangzhou.aliyuncs.com' } })
-    expect(message).toContain('can be reached only from inside a VPC of its region')
-    expect(message).not.toContain('mainland')
-  })
+describe('a host of STS that does not answer', () => {
+  test.each(['unreachable', 'timeout', 'broken'] as const)(
+    'in a VPC: the message says that it cannot be reached from outside (%s)',
+    (code) => {
+      const message = told(code, { given: { 'sts-endpoint': 'sts-vpc.cn-hangzhou.aliyuncs.com' } })
+      expect(message).toContain('can be reached only from inside a VPC of its region')
+      expect(message).not.toContain('mainland')
+    },
+  )
 
-  test('in mainland China: the endpoint of a near region, not another region for everything', () => {
+  test('in mainland China: the message suggests the endpoint of a near region, and keeps the region', () => {
     for (const given of [
       {},
       { region: 'cn-beijing' },
@@ -113,39 +116,39 @@ describe('a host of STS', () => {
   })
 
   test.each([{ region: 'eu-central-1' }, { region: 'cn-hongkong' }, { 'sts-endpoint': 'sts.example.com' }])(
-    'elsewhere: %j',
+    'elsewhere: the message suggests no other endpoint (%j)',
     (given) => {
       expect(told('timeout', { given })).not.toContain('mainland')
     },
   )
 
-  test('is not blamed for the issuer', () => {
+  test('is not mentioned if the issuer fails', () => {
     expect(told('timeout', { host: 'sts.aliyuncs.com.example' })).not.toContain('mainland')
   })
 })
 
-describe('a certificate that is not trusted', () => {
+describe('for a certificate that is not trusted, the message', () => {
   const untrusted = (node: NodeSettings): string =>
     told('tls', { nodeCode: 'SELF_SIGNED_CERT_IN_CHAIN', node })
 
-  test("a Node.js that knows the system's CAs", () => {
+  test('suggests NODE_USE_SYSTEM_CA if this Node.js knows it', () => {
     const message = untrusted({ ...NODE_20, knowsSystemCas: true })
     expect(message).toContain('set `NODE_USE_SYSTEM_CA` to `1`')
     expect(message).toContain("NODE_USE_SYSTEM_CA: '1'")
     expect(message).toContain('NODE_EXTRA_CA_CERTS')
   })
 
-  test("a Node.js that uses the system's CAs already", () => {
+  test('does not suggest NODE_USE_SYSTEM_CA if it is set already', () => {
     const message = untrusted({ ...NODE_20, knowsSystemCas: true, usesSystemCas: true })
     expect(message).toContain('this one is not among them')
     expect(message).not.toContain("NODE_USE_SYSTEM_CA: '1'")
   })
 
-  test('a Node.js that does not know the variable', () => {
+  test('does not suggest NODE_USE_SYSTEM_CA to a Node.js that does not know it', () => {
     expect(untrusted(NODE_20)).not.toContain('NODE_USE_SYSTEM_CA')
   })
 
-  test('NODE_EXTRA_CA_CERTS: the file is named, and whether it can be read', () => {
+  test('names the file of NODE_EXTRA_CA_CERTS, and says if it cannot be read', () => {
     const path = '/etc/ssl/company-ca.pem'
     expect(untrusted({ ...NODE_20, extraCas: { path, failure: undefined } })).toContain(
       `\`NODE_EXTRA_CA_CERTS\` is ${path}: check that the file contains`,

@@ -11,7 +11,7 @@ const codesOf = (line: string): string[] =>
   [...line.matchAll(/`([A-Za-z.*]+)`/g)].map(([, code]) => code ?? '')
 
 describe('docs/troubleshooting.md', () => {
-  test('is what `npx tsx scripts/troubleshooting.ts` writes', () => {
+  test('is what `npm run troubleshooting` writes', () => {
     expect(page).toBe(withCodes(page))
   })
 
@@ -51,13 +51,13 @@ describe('docs/troubleshooting.md', () => {
     }
   })
 
-  test('a page that has lost its marks is not written', () => {
+  test('is not written if it has lost its marks', () => {
     expect(() => withCodes('# Troubleshooting')).toThrow('marks')
   })
 })
 
-describe('the table', () => {
-  test('each row can be reached', () => {
+describe('the table of the codes of STS', () => {
+  test('has no row that is hidden by an earlier one', () => {
     for (const answer of STS_ANSWERS) {
       const code = answer.codes[0] ?? ''
       const reason = answer.says ?? ''
@@ -67,7 +67,7 @@ describe('the table', () => {
     }
   })
 
-  test('balances its backticks, ends its sentences, and speaks of nothing that stands only in the log', () => {
+  test('has balanced backticks and whole sentences, and mentions nothing that is only in the log', () => {
     for (const { cause, fix, fault } of STS_ANSWERS) {
       for (const words of [cause, fault, ...fix]) expect(words.split('`').length % 2).toBe(1)
       for (const words of [cause, ...fix]) expect(words).toMatch(/[.)]$/)

@@ -29,7 +29,7 @@ function policiesIn({ attachments, summary }: Explained): string[] {
   return fromLog
 }
 
-describe('the policy in a message lets in who was refused', () => {
+describe('the policy in a message accepts the caller that was refused', () => {
   let standIn: StandIn
   let sts: StsClient
   let roleArn: string
@@ -150,7 +150,7 @@ describe('the policy in a message lets in who was refused', () => {
     expect((await assumeRoles(sts, base, inputs.roles, inputs.session)).arn).toContain('GitHubActions-1')
   })
 
-  test("a root account's key: a new user with the policies gets in", async () => {
+  test("a root account's key: the policies are for a new user, who is accepted", async () => {
     const root = standIn.ram.addRootKey()
     const asBase = (accessKey: typeof root): FirstIdentity => ({
       by: 'key',
@@ -229,8 +229,8 @@ function denied(claims: object): Explained {
   })
 }
 
-describe('whatever the claims are', () => {
-  test('the policy lets in exactly this token', () => {
+describe('whatever the claims of the token are', () => {
+  test('the policy accepts exactly this token', () => {
     fc.assert(
       fc.property(hostile, word, fc.array(word, { minLength: 1, maxLength: 3 }), (sub, iss, aud) => {
         const [policy = '', ...more] = policiesIn(denied({ iss, sub, aud }))
@@ -252,7 +252,7 @@ describe('whatever the claims are', () => {
     )
   })
 
-  test('the log gets no command and no invisible character, the summary no markup', () => {
+  test('the log contains no workflow command and no invisible character, and the summary no markup of theirs', () => {
     fc.assert(
       fc.property(hostile, hostile, hostile, (sub, ref, repository) => {
         const { log, summary } = denied({

@@ -106,8 +106,8 @@ const detail = (more: Partial<AccessDeniedDetail> = {}): AccessDeniedDetail => (
   ...more,
 })
 
-describe('a denied OIDC token', () => {
-  test('the trust policy: immutable subject, in the log', () => {
+describe('the message about a denied OIDC token', () => {
+  test('shows claims, likely mismatches and a trust policy in the log (immutable subject)', () => {
     const message = refusedToken('NoPermission', 'There is no permission', {
       sub: 'repo:Octo-Org@65/octo-repo@74:ref:refs/heads/main',
       repository: 'Octo-Org/octo-repo',
@@ -177,7 +177,7 @@ describe('a denied OIDC token', () => {
     `)
   })
 
-  test('the trust policy: a pull request, in the summary', () => {
+  test('shows claims, likely mismatches and a trust policy in the summary (pull request)', () => {
     const oidcToken = jwt({
       ...CLAIMS,
       sub: 'repo:octo-org/octo-repo:pull_request',
@@ -260,7 +260,7 @@ describe('a denied OIDC token', () => {
     `)
   })
 
-  test('no such provider', () => {
+  test('names the provider that does not exist', () => {
     expect(refusedToken('NoPermission', 'No such OIDC Provider registered.')).toMatchInlineSnapshot(`
      "The token says:
        iss               https://token.actions.githubusercontent.com
@@ -299,7 +299,7 @@ describe('a denied OIDC token', () => {
     `)
   })
 
-  test('the audience is explained by the provider, not by a trust policy', () => {
+  test("explains a wrong audience by the provider's settings, not by a trust policy", () => {
     const message = refusedToken('OIDCToken.AudienceNotMatch', 'Invalid audience.', {
       aud: ['https://github.com/octo-org', 'other'],
     })
@@ -341,7 +341,7 @@ describe('a denied OIDC token', () => {
     `)
   })
 
-  test('the audience of a token from a file is not the input', () => {
+  test('does not blame the input audience for a token from a file', () => {
     const message = refusedToken(
       'OIDCToken.AudienceNotMatch',
       'Invalid audience.',
@@ -353,7 +353,7 @@ describe('a denied OIDC token', () => {
     )
   })
 
-  test('the issuer is explained by the provider, not by a trust policy', () => {
+  test("explains a wrong issuer by the provider's settings, not by a trust policy", () => {
     const message = refusedToken('OIDCToken.IssuerNotMatch', 'x', {
       iss: 'https://ghes.example/_services/token',
     })
@@ -416,13 +416,13 @@ describe('a denied OIDC token', () => {
     ],
     ['audience', { aud: 'mine' }, 'The audience is not sts.aliyuncs.com, which', 'every branch'],
     ['enterprise', { iss: `${CLAIMS.iss}/big` }, 'ends with the name of an enterprise', 'every branch'],
-  ])('the subject: %s', (_name, claims, reason, widening) => {
+  ])('explains the subject: %s', (_name, claims, reason, widening) => {
     const message = refusedToken('NoPermission', 'There is no permission', claims)
     expect(message).toContain(reason)
     expect(message).toContain(widening)
   })
 
-  test('a provider of another account is named first', () => {
+  test('names a provider of another account first', () => {
     const message = refusedToken(
       'NoPermission',
       'There is no permission',
@@ -434,14 +434,14 @@ describe('a denied OIDC token', () => {
     )
   })
 
-  test('the immutable form is told only where it was sent', () => {
+  test('mentions the immutable form only if the subject has it', () => {
     expect(refusedToken('NoPermission', 'There is no permission')).not.toContain('immutable')
     expect(
       refusedToken('NoPermission', 'There is no permission', { sub: 'repo:o@1/r:pull_request' }),
     ).not.toContain('immutable')
   })
 
-  test('no claim but the safe ones is shown, event and actor only where they explain', () => {
+  test('shows only the safe claims, and event and actor only if they explain something', () => {
     const message = refusedToken('NoPermission', 'There is no permission', {
       email: 'someone@example.com',
       sha: 'abcdef012345',
@@ -457,14 +457,14 @@ describe('a denied OIDC token', () => {
     ['no token', undefined],
     ['claims of other types', jwt({ iss: 1, sub: { a: 1 }, aud: [null, 2] })],
     ['no subject', jwt({ iss: 'https://i.example', aud: 'a' })],
-  ])('without what a policy needs there is none: %s', (_name, oidcToken) => {
+  ])('contains no trust policy if a claim that it needs is missing: %s', (_name, oidcToken) => {
     const failure = byToken(stsError('AuthenticationFail.NoPermission', 'There is no permission'))
     const { log: message } = explained(failure, situation(OIDC, { oidcToken }))
     expect(message).not.toContain('"Version"')
     expect(message).toContain('RequestId  4B2C6D1E-0001')
   })
 
-  test('mask-account-id: the reader is told what *** stands for', () => {
+  test('says what *** stands for if mask-account-id is on', () => {
     expect(
       refusedToken('NoPermission', 'There is no permission', {}, { ...OIDC, 'mask-account-id': 'true' }),
     ).toContain('replace `***` in the policy')
@@ -472,11 +472,11 @@ describe('a denied OIDC token', () => {
   })
 })
 
-describe('a denied key', () => {
+describe('the message about a denied key', () => {
   const NOT_AUTHORIZED = 'You are not authorized to do this action. You should be authorized by RAM.'
   const user = { arn: 'acs:ram::1234567890123456:user/ci', accountId: '1234567890123456' }
 
-  test('a RAM user', () => {
+  test('gives both policies for a RAM user', () => {
     const failure = byKey(
       stsError('NoPermission', NOT_AUTHORIZED, {
         accessDeniedDetail: detail({ encodedDiagnosticMessage: 'AQEAAAAB+/==' }),
@@ -540,7 +540,7 @@ describe('a denied key', () => {
     `)
   })
 
-  test('the session of the role before, in a chain', () => {
+  test('gives both policies for the session of the role before, in a chain', () => {
     const caller: Caller = {
       key: {
         accessKeyId: 'STS.ExampleKeyId',
@@ -603,7 +603,7 @@ describe('a denied key', () => {
     `)
   })
 
-  test("a root account's key, by STS's words or by GetCallerIdentity", () => {
+  test("recognises a root account's key by STS's words or by GetCallerIdentity", () => {
     const byWords = explained(
       byKey(stsError('NoPermission', 'Roles may not be assumed by root accounts.')),
       situation(KEY),
@@ -667,14 +667,14 @@ describe('a denied key', () => {
     expect(byIdentity).not.toContain('user/')
   })
 
-  test("an unknown caller: the account that RAM names, else the role's", () => {
+  test("accepts the whole account of an unknown caller: the one that RAM names, or the role's", () => {
     const told = (accessDeniedDetail?: AccessDeniedDetail): string =>
       explained(byKey(stsError('NoPermission', NOT_AUTHORIZED, { accessDeniedDetail })), situation(KEY)).log
     expect(told(detail({ authPrincipalOwnerId: '555' }))).toContain('"acs:ram::555:root"')
     expect(told()).toContain('"acs:ram::1234567890123456:root"')
   })
 
-  test('an external ID of the last role is part of the trust policy, a source identity of both sides', () => {
+  test('puts the external ID of the last role into the trust policy, and a source identity into both', () => {
     const refused = stsError('NoPermission', NOT_AUTHORIZED, {
       accessDeniedDetail: detail({ authAction: 'sts:SetSourceIdentity' }),
     })
@@ -703,19 +703,19 @@ describe('a denied key', () => {
       { noPermissionType: undefined, policyType: undefined, authPrincipalType: 'constructor' },
       'denied to constructor 201234567890',
     ],
-  ])('AccessDeniedDetail in words: %j', (more, words) => {
+  ])('says AccessDeniedDetail in words: %j', (more, words) => {
     const refused = stsError('NoPermission', NOT_AUTHORIZED, { accessDeniedDetail: detail(more) })
     expect(explained(byKey(refused), situation(KEY)).log).toContain(words)
   })
 
-  test('NoPermission to an OIDC token is a matter of the trust policy alone', () => {
+  test('explains NoPermission for an OIDC token by the trust policy alone', () => {
     const failure = byToken(stsError('NoPermission', 'No permission', { call: 'AssumeRoleWithOIDC' }))
     const { log: message } = explained(failure, situation(OIDC, { oidcToken: jwt(CLAIMS) }))
     expect(message).toContain('"Federated"')
     expect(message).not.toContain('"RAM"')
   })
 
-  test('whether to ask who the caller is', () => {
+  test('needs GetCallerIdentity only if the caller of a denied AssumeRole is unknown', () => {
     const denied = stsError('NoPermission', NOT_AUTHORIZED)
     expect(wantsCaller(byKey(denied))).toBe(true)
     expect(wantsCaller(byKey(stsError('InvalidAccessKeyId.NotFound', '')))).toBe(false)
@@ -727,8 +727,8 @@ describe('a denied key', () => {
   })
 })
 
-describe('a key that STS does not take', () => {
-  test('a disabled one', () => {
+describe('the message about a key that STS does not accept', () => {
+  test('says that the key is disabled', () => {
     expect(
       explained(
         byKey(stsError('InvalidAccessKeyId.Inactive', 'Specified access key is disabled.')),
@@ -755,7 +755,7 @@ describe('a key that STS does not take', () => {
     `)
   })
 
-  test('ID and secret exchanged', () => {
+  test('says that ID and secret look swapped', () => {
     const exchanged = {
       ...KEY,
       'access-key-id': KEY['access-key-secret'],
@@ -770,7 +770,7 @@ describe('a key that STS does not take', () => {
       expect(message).not.toContain(secret)
   })
 
-  test("an ID that is not Alibaba Cloud's", () => {
+  test("says that the ID is not one of Alibaba Cloud's", () => {
     const { log: message } = explained(
       byKey(stsError('InvalidAccessKeyId.NotFound', 'x')),
       situation({ ...KEY, 'access-key-id': 'AKIAEXAMPLE' }),
@@ -779,7 +779,7 @@ describe('a key that STS does not take', () => {
     expect(message).not.toContain('AKIAEXAMPLE')
   })
 
-  test('a temporary one without its token', () => {
+  test('says that the token of a temporary key is missing', () => {
     const refused = stsError('MissingSecurityToken', 'SecurityToken is mandatory for this action.')
     expect(explained(byKey(refused), situation(KEY)).log).toMatchInlineSnapshot(`
      "Could not assume acs:ram::1234567890123456:role/deploy: the key is temporary, and its security token is missing (MissingSecurityToken).
@@ -802,7 +802,7 @@ describe('a key that STS does not take', () => {
     `)
   })
 
-  test('a temporary one handed on without a role', () => {
+  test('says why a temporary key without a role was not passed on', () => {
     const given = {
       'access-key-id': 'STS.ExampleKeyId',
       'access-key-secret': 'ExampleSecret',
@@ -819,8 +819,8 @@ describe('a key that STS does not take', () => {
   })
 })
 
-describe('values that STS does not take', () => {
-  test('the duration', () => {
+describe('the message about a value that STS does not accept', () => {
+  test("names the duration and the role's limit", () => {
     const refused = stsError(
       'InvalidParameter.DurationSeconds',
       'The Min/Max value of DurationSeconds is 15min/1hr.',
@@ -852,7 +852,7 @@ describe('values that STS does not take', () => {
     [-90_061_000, "this machine's clock is 1 d 1 h 1 min 1 s ahead"],
     [-3_600_000, "this machine's clock is 1 h ahead"],
     [400, "this machine's clock is right"],
-  ])('the clock, %d ms off', (clockSkewMs, words) => {
+  ])('says how far the clock is off (%d ms)', (clockSkewMs, words) => {
     expect(
       explained(byKey(stsError('InvalidTimeStamp.Expired', 'x', { clockSkewMs })), situation(KEY)).log,
     ).toContain(words)
@@ -865,7 +865,7 @@ describe('values that STS does not take', () => {
     ['InvalidParameter.SourceIdentity', '`source-identity` is alice.'],
     ['InvalidParameter.RoleArn', `\`role-to-assume\` contains ${ROLE}.`],
     ['InvalidApi.NotFound', 'The endpoint is sts.cn-hangzhou.aliyuncs.com, and `region` is cn-hangzhou.'],
-  ])('%s shows the value', (code, words) => {
+  ])('shows the value for %s', (code, words) => {
     const given = {
       ...KEY,
       region: 'cn-hangzhou',
@@ -876,7 +876,7 @@ describe('values that STS does not take', () => {
     expect(explained(byKey(stsError(code, 'x')), situation(given)).log).toContain(words)
   })
 
-  test('an unknown code', () => {
+  test("gives STS's own words for an unknown code", () => {
     const refused = stsError('Brand.New', 'Something happened.', {
       recommend: 'https://api.aliyun.com/troubleshoot?q=Brand.New',
     })
@@ -898,7 +898,7 @@ describe('values that STS does not take', () => {
   })
 })
 
-describe('no OIDC token', () => {
+describe('the message about a job without an OIDC token', () => {
   const noIssuer = byToken(new OidcTokenError('no-issuer', ['no issuer']))
   const told = (env: Readonly<Record<string, string>>, event?: unknown): string =>
     explained(noIssuer, situation(OIDC, { run: readRunContext(env), event })).log
@@ -908,7 +908,7 @@ describe('no OIDC token', () => {
   const GITHUB = { GITHUB_SERVER_URL: 'https://github.com', GITHUB_EVENT_NAME: 'push' }
   const PULL_REQUEST = { ...GITHUB, GITHUB_EVENT_NAME: 'pull_request' }
 
-  test('the permission is missing', () => {
+  test('says that the permission is missing', () => {
     expect(told(GITHUB)).toMatchInlineSnapshot(`
      "Could not assume acs:ram::1234567890123456:role/deploy: the job has no permission to request an OIDC token (\`id-token: write\`).
 
@@ -930,7 +930,7 @@ describe('no OIDC token', () => {
     `)
   })
 
-  test('the permission is missing, or the host is no GitHub', () => {
+  test('says that the permission is missing, or that this host may have no issuer', () => {
     expect(told({ GITHUB_SERVER_URL: 'https://git.example:8443/x' })).toContain(
       'git.example:8443 is not github.com.',
     )
@@ -938,7 +938,7 @@ describe('no OIDC token', () => {
     expect(told({})).not.toContain('is not github.com')
   })
 
-  test("a fork's pull request", () => {
+  test('says that a pull request from a fork gets none', () => {
     expect(told(PULL_REQUEST, pullRequest({ full_name: 'stranger/octo-repo', fork: true })))
       .toMatchInlineSnapshot(`
      "Could not assume acs:ram::1234567890123456:role/deploy: this run belongs to a pull request from a fork, which gets no OIDC token.
@@ -981,11 +981,11 @@ describe('no OIDC token', () => {
     ['another event', GITHUB, pullRequest({ full_name: 's/r' }), false],
     ['no event', PULL_REQUEST, undefined, false],
     ['a nonsense event', PULL_REQUEST, { pull_request: 'x' }, false],
-  ])("a fork's pull request or not: %s", (_name, env, event, fork) => {
+  ])('recognises a pull request from a fork: %s', (_name, env, event, fork) => {
     expect(told(env, event).includes('a pull request from a fork')).toBe(fork)
   })
 
-  test('Dependabot', () => {
+  test('says that a run of Dependabot gets none', () => {
     const env = { ...PULL_REQUEST, GITHUB_ACTOR: 'dependabot[bot]' }
     expect(told(env, pullRequest({ full_name: 'octo-org/octo-repo' }))).toMatchInlineSnapshot(`
      "Could not assume acs:ram::1234567890123456:role/deploy: Dependabot started this run, and its runs get no OIDC token.
@@ -1004,7 +1004,7 @@ describe('no OIDC token', () => {
     `)
   })
 
-  test('a runner without an issuer', () => {
+  test('says that this runner has no issuer', () => {
     expect(told({ GITEA_ACTIONS: 'true', GITHUB_SERVER_URL: 'https://gitea.example' }))
       .toMatchInlineSnapshot(`
      "Could not assume acs:ram::1234567890123456:role/deploy: Gitea's runner (for gitea.example) has no OIDC issuer.
@@ -1025,7 +1025,7 @@ describe('no OIDC token', () => {
     [401, "does not accept this job's request token"],
     [403, 'does not give it a token'],
     [400, 'does not accept the request as it is'],
-  ])('the issuer refuses with %d', (status, words) => {
+  ])('says why the issuer refuses with %d', (status, words) => {
     const error = new OidcTokenError(
       'issuer-refused',
       [`The OIDC issuer i.example refused to issue a token (status ${status})`],
@@ -1036,7 +1036,7 @@ describe('no OIDC token', () => {
     expect(message).toContain(words)
   })
 
-  test('the token file', () => {
+  test('says what is wrong with the token file', () => {
     const error = new OidcTokenError('token-file', ['oidc-token-file: /run/token cannot be read (ENOENT)'])
     expect(explained(byToken(error), situation({ ...OIDC, 'oidc-token-file': '/run/token' })).log)
       .toMatchInlineSnapshot(`
@@ -1052,7 +1052,7 @@ describe('no OIDC token', () => {
   })
 })
 
-describe('no usable answer', () => {
+describe('the message about a host without a usable answer', () => {
   const told = (
     fault: TransportFault,
     message: string,
@@ -1070,7 +1070,7 @@ describe('no usable answer', () => {
   }
   const GLOBAL = { 'role-to-assume': ROLE, 'oidc-provider-arn': PROVIDER }
 
-  test('TLS', () => {
+  test('says that the certificate is not trusted, and how to trust it', () => {
     expect(told('tls', 'no trusted TLS connection (SELF_SIGNED_CERT_IN_CHAIN)')).toMatchInlineSnapshot(`
      "Could not assume acs:ram::1234567890123456:role/deploy: this machine does not trust the certificate of sts.cn-hangzhou.aliyuncs.com.
 
@@ -1097,11 +1097,11 @@ describe('no usable answer', () => {
     ['CERT_HAS_EXPIRED', 'More often the clock is wrong'],
     ['ERR_SSL_WRONG_VERSION_NUMBER', 'does not speak TLS as expected'],
     ['UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'NODE_EXTRA_CA_CERTS'],
-  ])('TLS: %s', (code, words) => {
+  ])('tells apart what is wrong with TLS: %s', (code, words) => {
     expect(told('tls', 'x', OIDC, undefined, undefined, { nodeCode: code })).toContain(words)
   })
 
-  test('the proxy refuses', () => {
+  test('says that the proxy refuses, and names it', () => {
     expect(
       told(
         'proxy-authentication',
@@ -1126,7 +1126,7 @@ describe('no usable answer', () => {
     `)
   })
 
-  test('unreachable: what named the host', () => {
+  test('names the input that chose an unreachable host', () => {
     expect(told('unreachable', 'no such host name (ENOTFOUND)', { ...OIDC, region: 'cn-hangzho' })).toContain(
       'comes from `region` (cn-hangzho)',
     )
@@ -1143,7 +1143,7 @@ describe('no usable answer', () => {
   })
 
   test.each(['unreachable', 'timeout', 'broken', 'status'] as const)(
-    'a host in mainland China, asked from abroad: %s',
+    'suggests a near endpoint for a host in mainland China: %s',
     (fault) => {
       expect(told(fault, 'x', GLOBAL)).toContain('sts.aliyuncs.com is in mainland China')
       expect(told(fault, 'x')).toContain('sts.cn-hangzhou.aliyuncs.com is in mainland China')
@@ -1152,14 +1152,14 @@ describe('no usable answer', () => {
     },
   )
 
-  test('an answer of something else', () => {
+  test('says that something else has answered', () => {
     expect(told('redirect', 'AssumeRole: a redirect (307)')).toContain('answered with a redirect')
     expect(told('nonsense', 'AssumeRole: status 200 with a body that is not JSON')).toContain(
       "a proxy's log-in or blocking page",
     )
   })
 
-  test('given up for time', () => {
+  test('says that the deadline ended the retries', () => {
     const cause = new TransportError('timeout', 'sts.aliyuncs.com', ['no answer within 10.0 s'])
     const failure = byToken(
       new RetriesExhaustedError('AssumeRoleWithOIDC', 4, 51_240, 'deadline', ['time'], cause),
@@ -1183,7 +1183,7 @@ describe('no usable answer', () => {
     `)
   })
 
-  test('given up for attempts', () => {
+  test('says that the attempts ran out', () => {
     const failure = byKey(
       new RetriesExhaustedError(
         'AssumeRole',
@@ -1215,7 +1215,7 @@ describe('no usable answer', () => {
     `)
   })
 
-  test('without a role, and of one attempt', () => {
+  test('says nothing of roles or attempts if there was no role and one attempt', () => {
     const cause = new TransportError('status', '100.100.100.200', [
       'the metadata service answered with status 503',
     ])
@@ -1230,10 +1230,10 @@ describe('no usable answer', () => {
   })
 })
 
-describe('errors of other kinds', () => {
+describe('the message about an error of another kind', () => {
   const END = '\n\nMore: `docs/troubleshooting.md`'
 
-  test('keep their message', () => {
+  test("is the error's own", () => {
     const faults = new InputError([['region: got "x". Accepted: y.'], ['profile: got "z". Accepted: w.']])
     expect(explained(faults, situation(OIDC)).log).toBe(`${faults.message}${END}`)
     expect(explained(faults, situation(OIDC)).summary).toContain('- region: got "x". Accepted: y.')
@@ -1241,20 +1241,20 @@ describe('errors of other kinds', () => {
   })
 
   test.each([[undefined], [null], [42], [Object.create(null)], [Symbol('x')], [{ stack: 'secret' }]])(
-    'nothing of a thrown %p is opened',
+    'shows nothing of a thrown %p',
     (thrown) => {
       const [first] = explained(thrown, situation(OIDC)).log.split('\n')
       expect(first).toMatch(/^an unexpected (undefined|null|number|object|symbol) was thrown$/)
     },
   )
 
-  test('name the role that they kept from being assumed', () => {
+  test('names the role that was not assumed', () => {
     expect(explained(byToken(new Error('It broke.')), situation(OIDC)).log).toBe(
       `Could not assume ${ROLE}: It broke.${END}`,
     )
   })
 
-  test('cannot give the runner a command, nor the summary markup', () => {
+  test('contains no workflow command in the log and no markup in the summary', () => {
     const { message, summary } = explained(
       new Error('x\n::set-env name=a::b\r\n  ::stop-commands::x\n##[command]\u0007\n```\n<img>'),
       situation(OIDC),

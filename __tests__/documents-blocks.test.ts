@@ -116,7 +116,7 @@ describe('the workflows', () => {
     },
   )
 
-  test('are there', () => {
+  test('are found in the pages', () => {
     expect(workflows.filter(({ text }) => text.includes(ACTION)).length).toBeGreaterThan(15)
   })
 })

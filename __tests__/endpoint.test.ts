@@ -29,18 +29,18 @@ const ORDINARY = [
 ]
 const SPECIAL = sdkFor('cn-hangzhou').regions
 
-test("the SDK's map is not empty, and leads to the global host", () => {
+test("the SDK's list of regions with the global host is not empty", () => {
   expect(SPECIAL).toEqual(expect.arrayContaining(['ap-south-1', 'ap-southeast-2', 'cn-beijing-gov-1']))
   expect(new Set(SPECIAL.map((region) => sdkFor(region).host))).toEqual(new Set([GLOBAL_ENDPOINT]))
 })
 
 describe.each([...SPECIAL, ...ORDINARY])('%s', (region) => {
-  test("has the SDK's endpoint, by https", () => {
+  test("has the SDK's endpoint, with https", () => {
     expect(endpointOf(region).href).toBe(`https://${sdkFor(region).host}/`)
   })
 })
 
-test('no region: the global host', () => {
+test('without a region the global host is called', () => {
   expect(endpointOf(undefined).href).toBe(`https://${GLOBAL_ENDPOINT}/`)
 })
 

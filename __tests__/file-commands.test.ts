@@ -32,7 +32,7 @@ function read(text: string): [string, string][] {
 }
 
 describe('appendFileCommands', () => {
-  test('what is written is what the runner reads, after what was there', () => {
+  test('appends what the runner then reads', () => {
     appendFileCommands(file, [['BEFORE', 'x']])
     const values: [string, string][] = [
       ['A', 'one line'],
@@ -43,7 +43,7 @@ describe('appendFileCommands', () => {
     expect(read(readFileSync(file, 'utf8'))).toEqual([['BEFORE', 'x'], ...values])
   })
 
-  test('no value can end itself', () => {
+  test('writes values so that no value can end its own heredoc', () => {
     const value = fc
       .array(fc.constantFrom('A<<x', 'x', 'ghadelimiter_', EOL, '::', ' '))
       .map((parts) => parts.join(''))
@@ -59,7 +59,7 @@ describe('appendFileCommands', () => {
     )
   })
 
-  test('can be taken back, and nothing is written for nothing', () => {
+  test('returns a function that undoes the write, and writes nothing if there are no values', () => {
     appendFileCommands(file, [['BEFORE', 'x']])
     const before = readFileSync(file, 'utf8')
     appendFileCommands(file, [['A', 'y']])()
@@ -67,7 +67,7 @@ describe('appendFileCommands', () => {
     appendFileCommands(undefined, [])
   })
 
-  test('a file that cannot be written is an error', () => {
+  test('fails if the file cannot be written', () => {
     for (const path of [undefined, '', folder(), join(folder(), 'absent', 'file')])
       expect(() => appendFileCommands(path, [['A', 'x']])).toThrow(FileCommandError)
   })

@@ -28,7 +28,7 @@ const HARMLESS: CurrentProfile = {
   authenticates: false,
 }
 
-test('a plain machine has none', () => {
+test('an ordinary machine has no conflicts', () => {
   for (const passedOn of EVERY_WAY) {
     expect(findIdentityConflicts({}, passedOn, undefined)).toEqual([])
     expect(
@@ -41,13 +41,13 @@ test('a plain machine has none', () => {
   }
 })
 
-test('a step that hands on neither variables nor a profile has nobody to mislead', () => {
+test('a step that passes on neither variables nor a profile has no conflicts', () => {
   const env = { ALIBABA_CLOUD_ROLE_ARN: 'x', OSS_ACCESS_KEY_ID: 'x', ALIBABA_CLOUD_PROFILE: 'x' }
   expect(findIdentityConflicts(env, { ...VARIABLES, variables: false }, STALE)).toEqual([])
 })
 
 describe("the CLI's current profile", () => {
-  test('beats the variables where it has an identity of its own', () => {
+  test('is warned about if it has an identity of its own, which the CLI prefers to the variables', () => {
     expect(findIdentityConflicts({}, VARIABLES, STALE)).toEqual([
       expect.stringMatching(
         /^The aliyun CLI's current profile "default" \(mode AK\) takes precedence over .*Write this step's own profile/,
@@ -59,7 +59,7 @@ describe("the CLI's current profile", () => {
     expect(findIdentityConflicts({}, BOTH, STALE)).toEqual([])
   })
 
-  test('counts where it has another region', () => {
+  test('is warned about if it has another region', () => {
     expect(findIdentityConflicts({}, VARIABLES, { ...HARMLESS, regionId: 'eu-central-1' })).toEqual([
       expect.stringMatching(
         /^The aliyun CLI's current profile "default" has the region eu-central-1, .* cn-hangzhou\. .*--region/,
@@ -75,7 +75,7 @@ describe("the CLI's current profile", () => {
     ).toEqual([])
   })
 
-  test('is out of the picture with ALIBABA_CLOUD_IGNORE_PROFILE=TRUE, and with nothing else', () => {
+  test('does not matter with ALIBABA_CLOUD_IGNORE_PROFILE=TRUE, but does with any other value', () => {
     const others = { ALIBABA_CLOUD_PROFILE: 'other' }
     for (const current of [STALE, { ...HARMLESS, regionId: 'eu-central-1' }]) {
       expect(
@@ -89,7 +89,7 @@ describe("the CLI's current profile", () => {
     }
   })
 
-  test('ALIBABA_CLOUD_IGNORE_PROFILE=TRUE hides the profile that this step writes, where there is nothing else', () => {
+  test('ALIBABA_CLOUD_IGNORE_PROFILE=TRUE is warned about if this step writes only a profile', () => {
     const env = { ALIBABA_CLOUD_IGNORE_PROFILE: 'TRUE' }
     expect(findIdentityConflicts(env, PROFILE, undefined)).toEqual([
       expect.stringMatching(
@@ -114,7 +114,7 @@ describe.each([
       ),
     ) as unknown
 
-  test('names another profile', () => {
+  test('is warned about if it names another profile', () => {
     for (const passedOn of [VARIABLES, BOTH]) {
       expect(findIdentityConflicts({ [name]: 'other' }, passedOn, undefined)).toEqual([told(besideVariables)])
     }
@@ -123,13 +123,13 @@ describe.each([
     expect(findIdentityConflicts({ [name]: 'other' }, VARIABLES, STALE)).toEqual([told(besideVariables)])
   })
 
-  test("names this step's own", () => {
+  test("is not warned about if it names this step's own", () => {
     for (const passedOn of [PROFILE, BOTH])
       expect(findIdentityConflicts({ [name]: 'ci' }, passedOn, undefined)).toEqual([])
   })
 })
 
-test('of several variables each is told with the programs that go by it: the CLI goes by the first', () => {
+test('of several variables each is named with the programs that follow it: the CLI follows the first', () => {
   const env = { ALICLOUD_PROFILE: 'c', ALIBABA_CLOUD_PROFILE: 'b', ALIBABACLOUD_PROFILE: 'a' }
   expect(findIdentityConflicts(env, BOTH, undefined)).toEqual([
     expect.stringMatching(/^ALIBABACLOUD_PROFILE names the profile "a", and the aliyun CLI prefers/),
@@ -156,7 +156,7 @@ describe('if only a profile is written,', () => {
     expect(findIdentityConflicts({ [name]: '' }, PROFILE, undefined)).toEqual([])
   })
 
-  test('the three variables of OIDC together', () => {
+  test('the three OIDC variables are warned about if all of them are set', () => {
     const env = {
       ALIBABA_CLOUD_ROLE_ARN: 'r',
       ALIBABA_CLOUD_OIDC_PROVIDER_ARN: 'p',
@@ -171,7 +171,7 @@ describe('if only a profile is written,', () => {
   })
 })
 
-test('ALIBABA_CLOUD_PROFILE_MODE=Anonymous, where no profile says otherwise', () => {
+test('ALIBABA_CLOUD_PROFILE_MODE=Anonymous is warned about unless a profile sets the mode', () => {
   const env = { ALIBABA_CLOUD_PROFILE_MODE: 'Anonymous' }
   expect(findIdentityConflicts(env, VARIABLES, undefined)).toEqual([expect.stringMatching(/unsigned/)])
   expect(findIdentityConflicts(env, BOTH, undefined)).toEqual([])
@@ -193,7 +193,7 @@ test.each([
   'ALIBABACLOUD_ACCESS_KEY_ID',
   'ALICLOUD_ACCESS_KEY',
   'ALICLOUD_ACCESS_KEY_ID',
-])('%s beats a profile, and is replaced where variables are exported', (name) => {
+])('%s is warned about if only a profile is written, and is replaced if variables are exported', (name) => {
   expect(findIdentityConflicts({ [name]: 'LTAIx' }, PROFILE, undefined)).toEqual([
     expect.stringMatching(
       new RegExp(`^${name} holds a key: SDKs and Terraform prefer .*export its variables\\.$`),
@@ -202,7 +202,7 @@ test.each([
   expect(findIdentityConflicts({ [name]: 'LTAIx' }, VARIABLES, undefined)).toEqual([])
 })
 
-describe('variables of single tools', () => {
+describe('variables of single tools that an earlier identity left', () => {
   test.each([
     ['oss', ['OSS_ACCESS_KEY_ID'], /^OSS_ACCESS_KEY_ID: ossutil and the OSS SDKs will use/],
     [
@@ -230,11 +230,11 @@ describe('variables of single tools', () => {
     expect(findIdentityConflicts(env, { ...VARIABLES, targets: [target] }, undefined)).toEqual([])
   })
 
-  test('OSS_REGION is no identity', () => {
+  test('OSS_REGION alone is not warned about', () => {
     expect(findIdentityConflicts({ OSS_REGION: 'eu-central-1' }, VARIABLES, undefined)).toEqual([])
   })
 
-  test('Serverless Devs counts presence, and all three', () => {
+  test('the three variables of Serverless Devs are warned about if all are present, even empty', () => {
     const three = { AccountID: '', AccessKeyID: 'x', AccessKeySecret: '' }
     for (const targets of [[], ['serverless-devs'] as const]) {
       expect(findIdentityConflicts(three, { ...VARIABLES, targets }, undefined)).toEqual([
@@ -249,7 +249,7 @@ describe('variables of single tools', () => {
   })
 })
 
-test('several rivals are told one by one, and none shows what a variable holds', () => {
+test('several conflicts give one warning each, and none shows the value of a variable', () => {
   const env = {
     ALIBABA_CLOUD_ROLE_ARN: 'hidden',
     OSS_ACCESS_KEY_SECRET: 'hidden',
@@ -279,7 +279,7 @@ describe('ALIBABA_CLOUD_IGNORE_PROFILE=TRUE', () => {
   })
 })
 
-test("the Python CLI's credentials: the aliyun CLI migrates them and then prefers them", () => {
+test('credentials of the CLI written in Python are warned about, because the aliyun CLI migrates and then prefers them', () => {
   const file = '/home/runner/.aliyuncli/credentials'
   expect(findIdentityConflicts({}, VARIABLES, undefined, file)).toEqual([
     expect.stringMatching(/^\/home\/runner\/\.aliyuncli\/credentials holds a key .*the aliyun CLI copies it/),
@@ -290,7 +290,7 @@ test("the Python CLI's credentials: the aliyun CLI migrates them and then prefer
   )
 })
 
-test('the three variables of OIDC are told beside exported variables too', () => {
+test('the three OIDC variables are warned about even if variables are exported', () => {
   const env = {
     ALIBABA_CLOUD_ROLE_ARN: 'r',
     ALIBABA_CLOUD_OIDC_PROVIDER_ARN: 'p',
@@ -304,7 +304,7 @@ test('the three variables of OIDC are told beside exported variables too', () =>
   ])
 })
 
-test('a variable that holds the very key that is passed on is no conflict', () => {
+test('a variable that already holds the key that is passed on is not warned about', () => {
   const key = { accessKeyId: 'STS.x', accessKeySecret: 'secret', securityToken: 'CAISx' }
   const env = { ALICLOUD_ACCESS_KEY: 'STS.x', SECURITY_TOKEN: 'CAISx', OSS_SESSION_TOKEN: 'CAISx' }
   for (const passedOn of EVERY_WAY)

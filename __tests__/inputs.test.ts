@@ -46,7 +46,7 @@ function faultsOf(given: Given, context: Partial<InputContext> = {}): readonly s
   }
 }
 
-describe('absence', () => {
+describe('inputs that are omitted', () => {
   test('a key and a role are enough; everything else has its default', () => {
     expect(parse(BY_KEY)).toEqual({
       source: {
@@ -83,7 +83,7 @@ describe('absence', () => {
     })
   })
 
-  test.each(['', ' ', '\n', '\t \r\n', '\u00a0', '\ufeff'])('%j is no input', (blank) => {
+  test.each(['', ' ', '\n', '\t \r\n', '\u00a0', '\ufeff'])('%j counts as omitted', (blank) => {
     const blanks = Object.fromEntries(INPUT_NAMES.map((name) => [name, blank]))
     expect(parse({ ...blanks, ...BY_KEY })).toEqual(parse(BY_KEY))
     expect(parse({ ...blanks, ...BY_OIDC })).toEqual(parse(BY_OIDC))
@@ -103,7 +103,7 @@ describe('absence', () => {
     expect(parse(padded(given))).toEqual(parse(given))
   })
 
-  test('without a source: one fault that says what to give', () => {
+  test('without a source there is one error, which says what to set', () => {
     expect(faultsOf({})).toEqual([
       expect.stringMatching(/^credential-source: no source is given\. Accepted: oidc-provider-arn/),
     ])
@@ -140,7 +140,7 @@ describe('role-to-assume', () => {
     ])
   })
 
-  test('tells each wrong one of several', () => {
+  test('names each wrong role of several', () => {
     expect(faultsOf({ ...BY_KEY, 'role-to-assume': `a/b,${ROLE},c/d` })).toHaveLength(2)
   })
 
@@ -149,7 +149,7 @@ describe('role-to-assume', () => {
     expect(parse(given).roles).toEqual([ROLE, 'acs:ram::42:role/x', 'acs:ram::1234567890123456:role/a_b.c-9'])
   })
 
-  test('a name alone without oidc-provider-arn is a fault; beside a wrong one it is none of its own', () => {
+  test('a name alone without oidc-provider-arn is an error, but not a second one if that ARN is wrong', () => {
     expect(faultsOf({ ...BY_KEY, 'role-to-assume': 'deploy' })).toEqual([
       'role-to-assume: got "deploy", the name of a role without its account. Accepted: acs:ram::<account ID>:role/<role name>; the name alone only with oidc-provider-arn, which gives the account.',
     ])
@@ -160,7 +160,7 @@ describe('role-to-assume', () => {
 })
 
 describe('the source', () => {
-  test('oidc asks for a provider and a role', () => {
+  test('oidc requires a provider and a role', () => {
     expect(faultsOf({ 'oidc-token-file': '/token' })).toEqual([
       expect.stringMatching(/^role-to-assume: nothing given\. Accepted: the ARN of the role/),
       expect.stringMatching(/^oidc-provider-arn: nothing given\. Accepted: acs:ram::/),
@@ -178,7 +178,7 @@ describe('the source', () => {
     })
   })
 
-  test('a key is its ID and its secret', () => {
+  test('access-key requires an ID and a secret', () => {
     expect(faultsOf({ ...BY_KEY, 'access-key-secret': '' })).toEqual([
       expect.stringMatching(
         /^access-key-secret: nothing given\. .*A secret that does not exist arrives as an empty input\.$/,
@@ -188,7 +188,7 @@ describe('the source', () => {
     expect(faultsOf({ 'security-token': 'CAIStoken', 'role-to-assume': ROLE })).toHaveLength(2)
   })
 
-  test('a long-lived key needs a role; a temporary one is handed on; a temporary one needs its token', () => {
+  test('a long-lived key requires a role; a temporary one requires its token and is passed on', () => {
     expect(faultsOf({ ...BY_KEY, 'role-to-assume': '' })).toEqual([
       'role-to-assume: nothing given with a long-lived access key. Accepted: the ARN of the role to assume with that key: this step hands out temporary credentials only.',
     ])
@@ -202,7 +202,7 @@ describe('the source', () => {
     }
   })
 
-  test('environment takes the key that is there, and no other', () => {
+  test('environment uses the key in the environment, and no other', () => {
     const given: Given = { 'credential-source': 'environment', 'role-to-assume': ROLE }
     expect(parse(given, { environmentKey: ENVIRONMENT_KEY }).source).toEqual({
       kind: 'environment',
@@ -225,7 +225,7 @@ describe('the source', () => {
     expect(faultsOf({}, { environmentKey: ENVIRONMENT_KEY })).toHaveLength(1)
   })
 
-  test('ecs-ram-role needs nothing beside its name', () => {
+  test('ecs-ram-role requires no other input', () => {
     expect(parse({ 'credential-source': 'ecs-ram-role' }).source).toEqual({ kind: 'ecs-ram-role' })
     expect(parse({ 'credential-source': 'ecs-ram-role', 'role-to-assume': ROLE }).roles).toEqual([ROLE])
   })
@@ -239,7 +239,7 @@ describe('the source', () => {
     },
   )
 
-  test('role-chaining: true is environment, with a warning where an OIDC provider is given too', () => {
+  test('role-chaining: true means environment, with a warning if an OIDC provider is given too', () => {
     const context = { environmentKey: ENVIRONMENT_KEY }
     const chained = parse({ 'role-to-assume': ROLE, 'role-chaining': 'true' }, context)
     expect([chained.source.kind, chained.warnings]).toEqual(['environment', []])
@@ -258,7 +258,7 @@ describe('the source', () => {
   })
 })
 
-describe('what only a role can use', () => {
+describe('inputs that only a role can use', () => {
   const WISHES: Given = {
     'role-duration-seconds': '900',
     'role-session-expiration': '900',
@@ -272,7 +272,7 @@ describe('what only a role can use', () => {
     ['the environment', { 'credential-source': 'environment' }],
     ["the instance's RAM role", { 'credential-source': 'ecs-ram-role' }],
   ]
-  test.each(SOURCES)('is a fault where %s is handed on, and none where a role is assumed', (_, source) => {
+  test.each(SOURCES)('are errors if %s is passed on, and accepted if a role is assumed', (_, source) => {
     const context = { environmentKey: { ...ENVIRONMENT_KEY, securityToken: 'CAIStoken' } }
     expect(faultsOf(source, context)).toEqual([])
     for (const [name, value] of Object.entries(WISHES)) {
@@ -283,7 +283,7 @@ describe('what only a role can use', () => {
     expect(faultsOf({ ...source, ...WISHES, 'role-to-assume': ROLE }, context)).toEqual([])
   })
 
-  test('OIDC knows no external ID and no source identity, unless a second role follows', () => {
+  test('external ID and source identity are errors with OIDC, unless a second role follows', () => {
     const given: Given = { ...BY_OIDC, 'role-external-id': 'id', 'source-identity': 'me' }
     expect(faultsOf(given)).toEqual([
       expect.stringMatching(/^role-external-id: given for a role that is assumed with an OIDC token\./),
@@ -327,7 +327,7 @@ describe('the session', () => {
     }
   })
 
-  test('the new name wins over the former one, blank or wrong as that may be', () => {
+  test('the new name takes precedence over the deprecated one, even if that is blank or wrong', () => {
     const session = (given: Given): number => parse({ ...BY_KEY, ...given }).session.durationSeconds
     expect(session({ 'role-duration-seconds': '900', 'role-session-expiration': '1800' })).toBe(900)
     expect(session({ 'role-duration-seconds': '900', 'role-session-expiration': 'x' })).toBe(900)
@@ -389,7 +389,7 @@ describe('the session', () => {
     expect(policy(text)).toBe(minified)
   })
 
-  test('any JSON keeps its meaning without white space', () => {
+  test('minified JSON keeps its meaning', () => {
     fc.assert(
       fc.property(fc.jsonValue(), fc.constantFrom(' ', '\t', '\n  '), (value, indent) => {
         const document = { Version: '1', Statement: [value] }
@@ -445,19 +445,22 @@ describe('region', () => {
     ...['ap-southeast-1', 'ap-northeast-2', 'na-south-1', 'me-central-1', 'me-east-1', 'eu-west-1'],
   ]
 
-  test.each(REGIONS)('%s is one; its zones and its names of OSS are faults that suggest it', (region) => {
-    expect(parse({ ...BY_KEY, region }).region).toBe(region)
-    const names = [`oss-${region}`, `oss-${region}-internal`, `oss-${region}.aliyuncs.com`]
-    // After a digit a zone's letter follows without a hyphen, outside mainland China.
-    const zones = [`${region}-b`, ...(/-\d+$/.test(region) ? [`${region}a`] : [])]
-    for (const text of [...names, ...zones, `oss-${region}-b`]) {
-      expect(faultsOf({ ...BY_KEY, region: text })).toEqual([
-        expect.stringMatching(
-          new RegExp(`^region: got "${text}", which is a (zone|name of OSS)\\. Accepted: .* ${region}\\.$`),
-        ),
-      ])
-    }
-  })
+  test.each(REGIONS)(
+    '%s is accepted; its zones and its names of OSS are errors that suggest it',
+    (region) => {
+      expect(parse({ ...BY_KEY, region }).region).toBe(region)
+      const names = [`oss-${region}`, `oss-${region}-internal`, `oss-${region}.aliyuncs.com`]
+      // After a digit a zone's letter follows without a hyphen, outside mainland China.
+      const zones = [`${region}-b`, ...(/-\d+$/.test(region) ? [`${region}a`] : [])]
+      for (const text of [...names, ...zones, `oss-${region}-b`]) {
+        expect(faultsOf({ ...BY_KEY, region: text })).toEqual([
+          expect.stringMatching(
+            new RegExp(`^region: got "${text}", which is a (zone|name of OSS)\\. Accepted: .* ${region}\\.$`),
+          ),
+        ])
+      }
+    },
+  )
 
   test.each(['oss-', 'oss-x', 'oss', 'oss-accelerate.aliyuncs.com'])('%j suggests nothing', (region) => {
     const faults = faultsOf({ ...BY_KEY, region })
@@ -611,7 +614,7 @@ describe('region and sts-endpoint', () => {
     expect(others).toEqual([])
   })
 
-  test('whatever is accepted is called as it is written', () => {
+  test('an accepted endpoint is called exactly as it is written', () => {
     const piece = fc.constantFrom(
       ...'abz019.-:/@#?\\%[]_ '.split(''),
       'localhost',
@@ -672,7 +675,7 @@ describe('numbers and booleans', () => {
   )
 })
 
-describe('what is handed on', () => {
+describe('what later steps get', () => {
   test('export-for is a list without repetitions', () => {
     expect(parse({ ...BY_KEY, 'export-for': 'packer, oss\nserverless-devs oss' }).exportFor).toEqual([
       'oss',
@@ -717,7 +720,7 @@ describe('what is handed on', () => {
   })
 })
 
-describe('an account ID that the workflow has as a number', () => {
+describe('an account ID that the workflow has written as a number', () => {
   const ROUNDED = '1.23456789012346E+15'
   test.each([
     ['allowed-account-ids', ROUNDED],
@@ -725,7 +728,7 @@ describe('an account ID that the workflow has as a number', () => {
     ['role-to-assume', `acs:ram::${ROUNDED}:role/deploy`],
     ['role-to-assume', ROUNDED],
     ['oidc-provider-arn', `acs:ram::${ROUNDED}:oidc-provider/github`],
-  ] as [InputName, string][])('%s: %j is told to be put in quotes', (name, text) => {
+  ] as [InputName, string][])('%s: the error about %j says to put it in quotes', (name, text) => {
     const [fault, ...others] = faultsOf({ ...BY_OIDC, [name]: text })
     expect(fault).toMatch(new RegExp(`^${name}: got ".*E\\+15.*", .*put it in quotes`))
     expect(others).toEqual([])
@@ -733,7 +736,7 @@ describe('an account ID that the workflow has as a number', () => {
 })
 
 describe('allowed-account-ids', () => {
-  test('is held against the last role before anything is asked of STS', () => {
+  test('is compared with the last role before any request', () => {
     const allowed = { ...BY_KEY, 'allowed-account-ids': '42, 43' }
     expect(faultsOf(allowed)).toEqual([
       "allowed-account-ids: the last role of role-to-assume belongs to account 1234567890123456, which is not among 42, 43. Accepted: a list with that account's ID, or a role of an account in the list.",
@@ -746,7 +749,7 @@ describe('allowed-account-ids', () => {
   })
 })
 
-describe('names that are nearly an input', () => {
+describe('names that are almost those of an input', () => {
   const given = (...namesGiven: string[]): readonly string[] => faultsOf(BY_KEY, { namesGiven })
 
   test.each([
@@ -769,7 +772,7 @@ describe('names that are nearly an input', () => {
     ['profiles', 'profile'],
     ['refesh', 'refresh'],
     ['output_credential', 'output-credentials'],
-  ])('%s is a fault that names %s', (name, meant) => {
+  ])('%s is an error that names %s', (name, meant) => {
     expect(given(name)).toEqual([`${name}: this action has no such input. Accepted: the name ${meant}.`])
   })
 
@@ -785,11 +788,11 @@ describe('names that are nearly an input', () => {
     'aws-region',
     'x',
     '',
-  ])('%j is nearly nothing', (name) => {
+  ])('%j is not close to any input', (name) => {
     expect(given(name)).toEqual([])
   })
 
-  test('the exact names are no faults', () => {
+  test('the exact names are accepted', () => {
     expect(given(...INPUT_NAMES)).toEqual([])
   })
 
@@ -833,7 +836,7 @@ describe('refresh', () => {
     expect(parse({ ...REFRESHED, refresh: 'false' }).refresh).toBe(false)
   })
 
-  test('all that contradicts it is told at once', () => {
+  test('all that contradicts it is reported at once', () => {
     const wrong = {
       ...REFRESHED,
       profile: '',
@@ -917,7 +920,7 @@ describe('a value in the wrong place', () => {
     }
   })
 
-  test('what looks like a token or a key is shown in no fault, though nobody said that it is one', () => {
+  test('no error shows what looks like a token or a key, even in an input that is not secret', () => {
     for (const text of [
       JWT,
       'LTAI5tNobodyMaySeeThisId',
@@ -930,7 +933,7 @@ describe('a value in the wrong place', () => {
         )
   })
 
-  test('a secret of the environment is shown in no fault', () => {
+  test('no error shows a secret of the environment', () => {
     const secrets = ['hunter2/hunter2', '{"AccessKeySecret":"hunter3hunter3","AccountID":"42424242"}']
     const shown = faultsOf(
       {
@@ -952,8 +955,8 @@ describe('a value in the wrong place', () => {
   })
 })
 
-describe('faults', () => {
-  test('are all told together, with those of the surroundings, each once', () => {
+describe('errors of the inputs', () => {
+  test('are all reported together, with those of the environment, each once', () => {
     const wrong: Given = {
       'role-to-assume': 'x',
       'credential-source': 'x',
@@ -995,7 +998,7 @@ describe('faults', () => {
     expect(message).toMatch(new RegExp(`^100 inputs need a change:\n[^]*\n- and ${100 - shown} more$`))
   })
 
-  test('of a list are a handful, however long the list is', () => {
+  test('are at most five for one list, however long it is', () => {
     expect(faultsOf({ ...BY_KEY, 'allowed-account-ids': 'x '.repeat(60_000) })).toHaveLength(5)
   })
 

@@ -11,7 +11,7 @@ function masked(log: string, masks: readonly string[]): string {
     .reduce((text, mask) => text.replaceAll(mask, '***'), log)
 }
 
-describe('a mask', () => {
+describe('the mask of a secret', () => {
   test('is the secret itself, if that has one line', () => {
     for (const secret of ['LTAI5tExample', 'a"b\\c', '<b>&amp;</b>', '{not json', '100%25', 'a b c d'])
       expect(masksOf(secret)).toEqual([secret])
@@ -19,14 +19,14 @@ describe('a mask', () => {
   })
 
   test.each(['', ' ', 'a', 'abc', ' abc\n', '{}', '[ ]', '{{{{{{', '----', '},\n{', '\n\n\n'])(
-    '%j has none: it would spoil the log and hide nothing',
+    'does not exist for %j: it would spoil the log and hide nothing',
     (text) => {
       expect(masksOf(text)).toEqual([])
       expect(hiddenTexts(text)).toEqual([])
     },
   )
 
-  test('is one line of a text of several, without those that are punctuation alone', () => {
+  test('is each line of a text of several lines, except lines of punctuation only', () => {
     const pem = '-----BEGIN KEY-----\r\nMIIEow\r\n  AbCd  \r\nab\r\n====\r\n-----END KEY-----\r\n'
     expect(masksOf(pem)).toEqual(['-----BEGIN KEY-----', 'MIIEow', 'AbCd', '-----END KEY-----'])
   })
@@ -51,7 +51,7 @@ describe('a mask', () => {
     },
   )
 
-  test('of any text is one line of at least four characters, and of any document no brace alone', () => {
+  test('is one line of at least four characters for any text, and never a lone brace for any document', () => {
     const text = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc.jsonValue().map((value) => JSON.stringify(value, undefined, 2)),
@@ -68,7 +68,7 @@ describe('a mask', () => {
     )
   })
 
-  test('leaves what is printed without the whole secret, and without each of its lines', () => {
+  test('hides the whole secret and each of its lines', () => {
     const line = fc.stringMatching(/^[A-Za-z0-9+/]{4,60}$/)
     fc.assert(
       fc.property(fc.array(line, { minLength: 1, maxLength: 5 }), (lines) => {
@@ -81,7 +81,7 @@ describe('a mask', () => {
   })
 })
 
-test('a huge secret, and one of very many lines, cost no more than their size', () => {
+test('the time to mask a huge secret, or one of very many lines, grows only with its size', () => {
   const long = 'a secret '.repeat(40_000).trim()
   const many = Array.from({ length: 60_000 }, (_, index) => `line ${index}`).join('\n')
   expect(masksOf(long)).toHaveLength(1)

@@ -13,7 +13,7 @@ describe('a text that was written as UTF-16 and read as UTF-8', () => {
     ['without a mark, little end first', (text) => Buffer.from(text, 'utf16le')],
     ['without a mark, big end first', (text) => Buffer.from(text, 'utf16le').swap16()],
   ]
-  test.each(ways)('%s, is recognized, trimmed or not', (_, write) => {
+  test.each(ways)('%s is recognised, trimmed or not', (_, write) => {
     fc.assert(
       fc.property(ascii, (text) => {
         fc.pre(text !== '')
@@ -26,7 +26,7 @@ describe('a text that was written as UTF-16 and read as UTF-8', () => {
     )
   })
 
-  test('no text in UTF-8 is taken for one', () => {
+  test('a text in UTF-8 is not taken for UTF-16', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
         fc.pre(!text.includes('\0'))
@@ -35,7 +35,7 @@ describe('a text that was written as UTF-16 and read as UTF-8', () => {
     )
   })
 
-  test('nothing at all is empty', () => {
+  test('a file without content is described as empty', () => {
     expect(describeNonToken('')).toBe('is empty')
   })
 

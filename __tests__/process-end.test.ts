@@ -46,14 +46,14 @@ describe.each(NODES)('on %s', (node) => {
     return [out, code, signal]
   }
 
-  test('a megabyte on stdout is out before the end, however slowly it is read', async () => {
+  test('the process ends only when a megabyte on stdout has been read, however slowly', async () => {
     const script =
       "process.stdout.write('x'.repeat(1_000_000) + 'END'); process.exitCode = 3; endAfter(Promise.resolve())"
     const [out, code] = await outcome(start(script), 1_500)
     expect([out.length, out.slice(-3), code]).toEqual([1_000_003, 'END', 3])
   })
 
-  test('whatever is still pending does not hold up the end', async () => {
+  test('the process ends although requests and timers are pending', async () => {
     const script = `
       setInterval(() => undefined, 1000)
       const { createServer } = await import('node:net')
@@ -62,7 +62,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(await outcome(start(script))).toEqual(['done\n', 0, null])
   })
 
-  test('work that throws after all is a failure, and its words stay untold', async () => {
+  test('an unexpected error fails the step, and its message is not printed', async () => {
     const script = "endAfter(Promise.reject(new Error('a secret')))"
     expect(await outcome(start(script))).toEqual([
       '::error::The step failed with an unexpected error.\n',

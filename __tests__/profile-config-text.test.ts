@@ -22,7 +22,7 @@ function faultOf(text: string): string | undefined {
   }
 }
 
-describe('what the aliyun CLI makes of a file', () => {
+describe('a config.json as the aliyun CLI reads it', () => {
   // Each was put to Go's encoding/json with the CLI's structures.
   test.each([
     ['', 'is empty'],
@@ -56,7 +56,7 @@ describe('what the aliyun CLI makes of a file', () => {
     ['{"current": 5, "profiles": [{"name": "default"}]}', '"current" should be a string'],
     ['{"current": "a", "profiles": [{"name": "a"},\n {"Name": 5}]}', 'line 2: "name" should be a string'],
     [entry(`"newer": ${'['.repeat(9_998)}${']'.repeat(9_998)}`), 'nested too deeply'],
-  ])('refused: %.60j', (text, fault) => {
+  ])('is refused: %.60j', (text, fault) => {
     expect(faultOf(text)).toContain(fault)
   })
 
@@ -91,20 +91,20 @@ describe('what the aliyun CLI makes of a file', () => {
     [entry('"retry_count": "3", "read_timeout": [], "sts_endpoint": {"a": 1}, "mode": ["AK"]'), 'a', ['a']],
     ['{"meta_path": false, "profiles": [{"name": "default"}]}', 'default', ['default']],
     [entry(`"newer": ${'['.repeat(9_997)}${']'.repeat(9_997)}`), 'a', ['a']],
-  ])('accepted: %.60j', (text, current, names) => {
+  ])('is accepted: %.60j', (text, current, names) => {
     expect(faultOf(text)).toBeUndefined()
     const config = parseConfig(text, '/h/config.json')
     expect([config.currentName, config.entries.map(({ name }) => name)]).toEqual([current, names])
   })
 
-  test('a file of 100 MB is read and served', () => {
+  test('is read even if it has 100 MB', () => {
     const text = `{"current":"a","profiles":[${`{"name":"b","newer":[1,2,{"x":"${'y'.repeat(1000)}"}]},`.repeat(95_000)}{"name":"a"}]}`
     expect(text.length).toBeGreaterThan(100_000_000 - 2_000_000)
     const config = parseConfig(text, '/h/config.json')
     expect([config.refusal, config.entries.length, config.currentName]).toEqual([undefined, 95_001, 'a'])
   })
 
-  test('the last of several fields counts, whatever its case, and a null is none', () => {
+  test('takes the last of several fields, whatever its case, and null as absent', () => {
     const text = entry('"access_key_id":"1","Access_Key_ID":"2","access_key_id":null,"region_id":"\\u0063n"')
     const config = parseConfig(text, '/h/config.json')
     const fields = config.entries[0] === undefined ? undefined : fieldsOf(text, config.entries[0])
@@ -116,8 +116,8 @@ describe('what the aliyun CLI makes of a file', () => {
   })
 })
 
-describe('edits of the text', () => {
-  test('a missing "current" is inserted and taken out again without a trace', () => {
+describe('an edit of config.json', () => {
+  test('inserts a missing "current" and removes it again without a trace', () => {
     for (const text of ['{"profiles":[{}]}', '{\n\t"profiles": [{}]\n}', '{ "x": 1 , "profiles": [{}] }']) {
       const inserted = setCurrent(parseConfig(text, 'F'), '"a"')
       expect(inserted.currentName).toBe('a')
@@ -125,7 +125,7 @@ describe('edits of the text', () => {
     }
   })
 
-  test('a new profile is laid out like its neighbours', () => {
+  test('lays a new profile out like its neighbours', () => {
     const put = (text: string) => install(homeOf(text), request('ci', true)).config?.text ?? ''
     expect(
       put(
@@ -142,7 +142,7 @@ describe('edits of the text', () => {
 })
 
 describe('any edit', () => {
-  test('leaves what a parser would make of the new text, names that Go leaves in place included', () => {
+  test('gives what parsing the new text would give, inherited names included', () => {
     const edits = fc.constantFrom<((config: ConfigText, n: number) => ConfigText)[]>(
       (config) => appendEntry(config, '{ "name" : "new" }'),
       (config) => appendEntry(config, 'null'),
@@ -202,7 +202,7 @@ const request = (name: string, current: boolean): Installation => ({
 })
 
 describe('any file', () => {
-  test('a profile that was put in and taken out leaves every byte as it was', () => {
+  test('keeps every byte when a profile is added and removed again', () => {
     fc.assert(
       fc.property(configFile, profileName, fc.boolean(), ({ text, names }, name, current) => {
         const installed = install(homeOf(text), request(name, current))
@@ -220,7 +220,7 @@ describe('any file', () => {
     )
   })
 
-  test('10,000 broken files: an error in our words, or the file is served and nothing in it is lost', () => {
+  test('however broken, is refused with an error of ours, or edited without losing anything (10,000 files)', () => {
     let served = 0
     fc.assert(
       fc.property(brokenFile, profileName, (text, name) => {
@@ -249,7 +249,7 @@ describe('any file', () => {
   })
 })
 
-test('names in any script are written as Go writes them', () => {
+test('profile names in any script are written as Go writes them', () => {
   const { config } = install(homeOf(undefined), request('<ä&"\u2028\u{1f600}', false))
   expect(config?.text).toContain(bytes('"current": "\\u003cä\\u0026\\"\\u2028\u{1f600}"'))
 })

@@ -47,7 +47,7 @@ describe('a profile that the job deleted', () => {
     expect(place.files()).toEqual([])
   })
 
-  test('does not keep the next main from its work, and that leaves nothing behind either', async () => {
+  test('does not disturb the next main, which leaves nothing behind either', async () => {
     await place.main('1', 'ci')
     configureDelete('ci')
     await place.main('2', 'other')
@@ -67,7 +67,7 @@ describe('a profile that the job deleted', () => {
     expect(place.files()).toEqual(['config.json'])
   })
 
-  test('gives back what it covered to the next main already', async () => {
+  test('is taken into account by the next main, which restores what it had replaced', async () => {
     place.put(USERS)
     await place.main('1', 'me')
     configureDelete('me')
@@ -78,7 +78,7 @@ describe('a profile that the job deleted', () => {
     expect(JSON.parse(place.read())).toEqual(JSON.parse(USERS))
   })
 
-  test("brings another living job's profile back", async () => {
+  test('lets the profile of another running job return', async () => {
     place.put(USERS)
     await place.main('1', 'ci')
     await place.main('2', 'ci')
@@ -90,7 +90,7 @@ describe('a profile that the job deleted', () => {
     expect(JSON.parse(place.read())).toEqual(JSON.parse(USERS))
   })
 
-  test('gives the former current back, which the CLI had replaced by the first of the list', async () => {
+  test('lets the former current profile return, which the CLI had replaced with the first of the list', async () => {
     place.put('{"current":"b","profiles":[{"name":"a"},{"name":"b"}]}')
     await place.main('1', 'ci')
     configureDelete('ci')
@@ -99,7 +99,7 @@ describe('a profile that the job deleted', () => {
     expect(current()).toBe('b')
   })
 
-  test('leaves a choice of the user alone that came after it', async () => {
+  test('does not undo a later choice of the user', async () => {
     place.put('{"current":"b","profiles":[{"name":"a"},{"name":"b"},{"name":"c"}]}')
     await place.main('1', 'ci')
     configureDelete('ci')
@@ -113,7 +113,7 @@ describe('a list of profiles that is empty', () => {
   const empty = (more: string): string =>
     `{\n\t"current": "default",\n\t"profiles": [],\n\t"meta_path": ""${more}\n}`
 
-  test('is no reason to refuse, and is not left so', async () => {
+  test('is not refused, and is repaired', async () => {
     place.put(empty(''))
     await place.main('1', 'ci')
     expect([place.names(), current()]).toEqual([['ci'], 'ci'])
@@ -142,40 +142,40 @@ describe('a list of profiles that is empty', () => {
   })
 })
 
-describe("a profile that has become somebody's", () => {
+describe("a profile that has become the user's", () => {
+  test.each([true, false])('stays current (another step in between: %s)', async (looks) => {
+    place.put(USERS)
+    await place.main('1', 'ci')
+    configureSet('ci', 'LTAInew')
+    if (looks) {
+      await place.main('2', 'b')
+      await place.post('2')
+    }
+    await place.post('1')
+    expect([place.names(), current()]).toEqual([['me', 'ci'], 'ci'])
+    expect(place.read()).toContain('LTAInew')
+    expect(place.files()).toEqual(['config.json'])
+  })
+
   test.each([true, false])(
-    'stays current, whether or not another step looks in between (%s)',
+    'stays current if cleanup: false left it (another step in between: %s)',
     async (looks) => {
       place.put(USERS)
       await place.main('1', 'ci')
-      configureSet('ci', 'LTAInew')
+      await place.main('2', 'ci')
+      await place.keep('2')
       if (looks) {
-        await place.main('2', 'b')
-        await place.post('2')
+        await place.main('3', 'b')
+        await place.post('3')
       }
       await place.post('1')
       expect([place.names(), current()]).toEqual([['me', 'ci'], 'ci'])
-      expect(place.read()).toContain('LTAInew')
+      expect(place.read()).toContain('STS.2')
       expect(place.files()).toEqual(['config.json'])
     },
   )
 
-  test.each([true, false])('by cleanup: false stays current as well (%s)', async (looks) => {
-    place.put(USERS)
-    await place.main('1', 'ci')
-    await place.main('2', 'ci')
-    await place.keep('2')
-    if (looks) {
-      await place.main('3', 'b')
-      await place.post('3')
-    }
-    await place.post('1')
-    expect([place.names(), current()]).toEqual([['me', 'ci'], 'ci'])
-    expect(place.read()).toContain('STS.2')
-    expect(place.files()).toEqual(['config.json'])
-  })
-
-  test('by the same run, once it has succeeded, without a moment without it', async () => {
+  test('is never missing while the run that wrote it leaves it to the user', async () => {
     place.put(USERS)
     await place.main('1', 'ci')
     const written = place.read()
@@ -189,7 +189,7 @@ describe("a profile that has become somebody's", () => {
     expect(place.read()).toBe(written)
   })
 
-  test('while another run is on top of the list of those that set current', async () => {
+  test('stays current while another run has set current after it', async () => {
     place.put(USERS)
     await place.main('1', 'ci')
     configureSet('ci', 'LTAInew')
@@ -216,10 +216,10 @@ test('"current" is written with set-current-profile, and always in a file of our
   expect(place.read()).toBe('{}')
 })
 
-describe('two living jobs with one name', () => {
+describe('two running jobs with one profile name', () => {
   const UNIQUE = 'ci-${{ github.run_id }}-${{ strategy.job-index }}'
 
-  test('are both told, with a name that no two jobs share', async () => {
+  test('are both warned, with a suggestion for unique names', async () => {
     expect((await place.main('1', 'ci', { job: 'o/r, run 1, job production' })).warnings).toEqual([])
     const { warnings } = await place.main('2', 'ci', { job: 'o/r, run 2, job staging' })
     expect(warnings).toHaveLength(1)
@@ -236,7 +236,7 @@ describe('two living jobs with one name', () => {
     expect(place.files()).toEqual([])
   })
 
-  test('but not two steps of one job, and not a job over one that has ended', async () => {
+  test('are not warned if they are steps of one job, or if the earlier one has ended', async () => {
     await place.main('1', 'ci', { job: 'a' })
     expect((await place.main('2', 'ci', { job: 'a' })).warnings).toEqual([])
     expect((await place.post('2')).warnings).toEqual([])

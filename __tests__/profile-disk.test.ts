@@ -43,7 +43,7 @@ describeWithMount('a disk that is full when post comes', () => {
     }
   }
 
-  test('keeps nothing that main made', () => {
+  test('post removes what main wrote', () => {
     expect(outcome('clean')).toEqual({
       full: true,
       warnings: [],
@@ -53,7 +53,7 @@ describeWithMount('a disk that is full when post comes', () => {
     })
   })
 
-  test('keeps the session in the file of a user, which post says, and the next run restores it', () => {
+  test('post says that the session stays in the file, and the next run restores it', () => {
     expect(outcome('users')).toEqual({
       full: true,
       warnings: [
@@ -84,14 +84,14 @@ describe('a disk that is slow to sync', () => {
     }
   }
 
-  test('is asked once in main: record and file at a time', async () => {
+  test('is waited for once in main, for record and file together', async () => {
     place.put(USERS)
     const { sync, count } = together(2)
     await place.main('1', 'ci', {}, { calls: { sync } })
     expect(count()).toBe(2)
   })
 
-  test('is asked once in post, and not at all if the file goes', async () => {
+  test('is waited for once in post, and not at all if the file is removed', async () => {
     place.put(USERS)
     await place.main('1', 'ci')
     const one = together(1)

@@ -114,7 +114,7 @@ function everythingIn(folder: string): string[] {
 const systemError = (code: string) => Object.assign(new Error(code), { code, syscall: 'test' })
 
 describe('a clean home', () => {
-  test('gets the file that the CLI would write, and loses it again', async () => {
+  test('gets the file that the CLI would write, and post removes it', async () => {
     const profile = {
       name: 'ci',
       credentials: { accessKeyId: 'STS.a', accessKeySecret: 's<&>', securityToken: 'CAIS+/=' },
@@ -146,7 +146,7 @@ describe('a clean home', () => {
     })
   })
 
-  test('keeps a profile that is not taken back, without a record', async () => {
+  test('keeps a profile that cleanup: false leaves to the user, without a record', async () => {
     await main('1', 'ci')
     await keep('1')
     expect(files()).toEqual(['config.json'])
@@ -157,12 +157,12 @@ describe('a clean home', () => {
     expect(read()).toBe(before)
   })
 
-  test('is not touched by a post whose main never came so far', async () => {
+  test('is not touched by a post whose main wrote no profile', async () => {
     expect((await post('1')).warnings).toEqual([])
     expect(files(home)).toEqual([])
   })
 
-  test('is checked without a trace but the folder, which every call of the CLI makes', async () => {
+  test('is checked without leaving anything but the folder, which every call of the CLI creates', async () => {
     expect(await readCurrentProfile(path)).toBeUndefined()
     expect(files(home)).toEqual([])
     expect(await checkProfile({ path })).toEqual({ target: path })
@@ -176,7 +176,7 @@ describe('a profile of mode CredentialsURI', () => {
     profile: { name, regionId: 'cn-hangzhou', credentialsUri: uri(token) },
   })
 
-  test("is written as the CLI would, and is this run's by its address", async () => {
+  test('is written as the CLI would, and is recognised by its address', async () => {
     await main('1', 'ci', served('ci', 'a'))
     expect(read()).toBe(
       '{\n\t"current": "ci",\n\t"profiles": [\n\t\t{\n\t\t\t"name": "ci",\n\t\t\t"mode": "CredentialsURI",\n' +
@@ -230,7 +230,7 @@ describe('runs that follow or overlap each other', () => {
     }
   })
 
-  test('a run that stays keeps the keys that another run shares with it', async () => {
+  test('a profile that stays keeps the keys that another run shares with it', async () => {
     put(USERS)
     const profile = profileOf('ci', 'shared')
     await main('1', 'ci', { profile })
@@ -241,7 +241,7 @@ describe('runs that follow or overlap each other', () => {
     expect(files()).toEqual(['config.json'])
   })
 
-  test('what an ended session left is restored by the next main, and by anyone who knows the time', async () => {
+  test('what an expired session left is restored by the next main, and by any run that knows the time', async () => {
     put(USERS)
     await main('killed', 'me')
     await main('2', 'other', { now: later(1.3), expiration: later(3) })
@@ -260,7 +260,7 @@ describe('runs that follow or overlap each other', () => {
     expect(files()).toEqual(['config.json'])
   })
 
-  test('a session of unknown end is over after the longest that STS gives', async () => {
+  test('a session whose end is unknown counts as expired after the longest that STS allows', async () => {
     await main('killed', 'ci', { expiration: undefined })
     await main('2', 'b', { now: later(12), expiration: later(13) })
     expect(names()).toEqual(['ci', 'b'])
@@ -268,7 +268,7 @@ describe('runs that follow or overlap each other', () => {
     expect(files()).toEqual([])
   })
 
-  test("an entry that others edited is still the step's, and one that they re-keyed is not", async () => {
+  test("an entry that others edited is still the step's, but not one with other keys", async () => {
     put(USERS)
     await main('1', 'ci')
     await main('2', 'b')
@@ -294,7 +294,7 @@ describe('runs that follow or overlap each other', () => {
     expect(files()).toEqual(['config.json'])
   })
 
-  test("others' top-level members keep a file that was made alive, with the empty profile of the CLI", async () => {
+  test("a file that main created stays if others added members to it, with the CLI's empty profile", async () => {
     await main('1', 'ci')
     fs.writeFileSync(path, read().replace('"meta_path": ""', '"meta_path": "/m", "newer": 1e400'))
     await post('1')
@@ -313,7 +313,7 @@ describe('runs that follow or overlap each other', () => {
   })
 })
 
-describe('what is refused, by the check before the network and by main, with nothing changed', () => {
+describe('the check before any request, and main, refuse without changing anything', () => {
   const refusedOnPosix: [string, () => void, RegExp][] = [
     ['a link to itself', () => fs.symlinkSync('config.json', path), /config\.json.* leads back to itself/],
     [
@@ -398,7 +398,7 @@ withModes(
   },
 )
 
-describe('a system that refuses', () => {
+describe('if the system refuses a call,', () => {
   const atOnce = posixOnly('there, what is refused is tried again')
   /**
    * The real calls, of which the one number `fails` of a kind gives `code`, or every later one too.
@@ -447,7 +447,7 @@ describe('a system that refuses', () => {
     ['rename', 2, 'EACCES', /permission denied/],
   ])(AS_IT_WAS, expectError)
 
-  test('a disk that is full in main and stays so: post needs no space', async () => {
+  test('post works on a disk that main filled, because it needs no space', async () => {
     put(USERS)
     expect(await refusal(main('1', 'ci', {}, failing('open', 2, 'ENOSPC', true)))).toMatch(/no space left/)
     expect(read()).toBe(USERS)
@@ -564,7 +564,7 @@ describe('a record of a newer version', () => {
 })
 
 describe('a step that writes no profile', () => {
-  test('takes no lock unless something is over, and none for a damaged record', async () => {
+  test('takes no lock unless something has expired, and none for a damaged record', async () => {
     put(USERS)
     await main('1', 'me')
     const mkdir = jest.spyOn(fs, 'mkdirSync')
@@ -575,7 +575,7 @@ describe('a step that writes no profile', () => {
     expect(read(`${path}.ci-record`)).toBe('damaged')
   })
 
-  test('restores what is over by more than STS lets clocks differ', async () => {
+  test('restores what expired longer ago than STS lets clocks differ', async () => {
     put(USERS)
     await main('1', 'me')
     await sweepExpired(path, later(1.3))
@@ -585,7 +585,7 @@ describe('a step that writes no profile', () => {
     expect(files()).toEqual(['config.json'])
   })
 
-  test('removes temporary files of killed writers, and makes no home', async () => {
+  test('removes temporary files of killed writers, and creates no home', async () => {
     put(USERS)
     put('secret', join(dirname(path), 'config.json.ci-record.ci-0123456789abcdef.tmp'))
     await sweepExpired(path, NOW)
@@ -597,7 +597,7 @@ describe('a step that writes no profile', () => {
 })
 
 describe('post on a broken file', () => {
-  test('says so in one line, and takes the profile back once it is mended', async () => {
+  test('says so in one line, and removes the profile once the file is fixed', async () => {
     put(USERS)
     await main('1', 'me')
     const good = read()
@@ -612,7 +612,7 @@ describe('post on a broken file', () => {
     expect(read()).toBe(USERS)
   })
 
-  test('takes its profile out of a file that can be edited though the CLI would refuse it', async () => {
+  test('removes its profile from a file that can be edited although the CLI would refuse it', async () => {
     put(USERS)
     await main('1', 'ci', { setCurrent: false })
     put(read().replace('"access_key_id": "LTAIme"', '"Name": 5'))
@@ -621,7 +621,7 @@ describe('post on a broken file', () => {
   })
 })
 
-test('half a file that a CLI is writing at the moment is read again', async () => {
+test('a file that a CLI has written only half is read again', async () => {
   put(USERS.slice(0, 30))
   const reading = readText(path)
   put(USERS)
@@ -646,7 +646,7 @@ describe('the current profile', () => {
     expect((await current(fields))?.authenticates).toBe(expected)
   })
 
-  test('tells no secret', async () => {
+  test('does not show a secret', async () => {
     expect(
       await current(
         ', "mode": "AK", "access_key_id": "LTAI", "access_key_secret": "hush", "region_id": "cn-x"',

@@ -37,24 +37,27 @@ describe('the lock', () => {
   test.each([
     ['long ago', '1970-01-02T00:00:00Z'],
     ['in the future', '2099-01-01T00:00:00Z'],
-  ])("a killed process's from %s is taken over, and its temporary files go", async (_when, time) => {
-    place.put(USERS)
-    leaveLock(new Date(time))
-    for (const stem of ['config.json', 'config.json.ci-record'])
-      place.put('secret', join(dirname(place.path), `${stem}.ci-0123456789abcdef.tmp`))
-    place.put('not ours', join(dirname(place.path), 'config.json.tmp'))
-    await place.main('1', 'ci')
-    expect(place.files()).toEqual(['config.json', 'config.json.ci-record', 'config.json.tmp'])
-  })
+  ])(
+    'of a killed process on a clock from %s is taken over, and its temporary files are removed',
+    async (_when, time) => {
+      place.put(USERS)
+      leaveLock(new Date(time))
+      for (const stem of ['config.json', 'config.json.ci-record'])
+        place.put('secret', join(dirname(place.path), `${stem}.ci-0123456789abcdef.tmp`))
+      place.put('not ours', join(dirname(place.path), 'config.json.tmp'))
+      await place.main('1', 'ci')
+      expect(place.files()).toEqual(['config.json', 'config.json.ci-record', 'config.json.tmp'])
+    },
+  )
 
-  test('one that was never signed is taken over', async () => {
+  test('is taken over if its directory was never signed', async () => {
     place.put(USERS)
     fs.mkdirSync(lock())
     await place.main('1', 'ci')
     expect(place.files()).toEqual(['config.json', 'config.json.ci-record'])
   })
 
-  test("a living process's is respected however old it looks, and named when the waiting ends", async () => {
+  test('of a running process is respected however old it looks, and named when the wait ends', async () => {
     leaveLock(new Date(0))
     let beat = 0
     const life = setInterval(() => {
@@ -73,7 +76,7 @@ describe('the lock', () => {
     }
   })
 
-  test('a holder shows that it is alive', async () => {
+  test('shows signs of life of its holder', async () => {
     jest.useFakeTimers({ doNotFake: ['performance', 'nextTick', 'setImmediate'] })
     try {
       fs.mkdirSync(dirname(place.path))
@@ -94,7 +97,7 @@ describe('the lock', () => {
     }
   })
 
-  test('in one process as well, one after the other', async () => {
+  test('is taken in turn within one process too', async () => {
     fs.mkdirSync(dirname(place.path))
     let inside = 0
     const work = async (): Promise<void> => {
@@ -107,7 +110,7 @@ describe('the lock', () => {
     expect(place.files()).toEqual([])
   })
 
-  test('work that lost the lock is done again, and the winner is not disturbed', async () => {
+  test('if lost during the work, makes the work start again, and leaves the new holder alone', async () => {
     place.put(USERS)
     let losses = 0
     const rename = (from: string, to: string): void => {
@@ -125,7 +128,7 @@ describe('the lock', () => {
     expect(place.files()).toEqual(['config.json'])
   })
 
-  test('work is done again as well if the lock was lost after the last write', async () => {
+  test('if lost after the last write, makes the work start again too', async () => {
     place.put(USERS)
     let overwritten = false
     const rename = (from: string, to: string): void => {
@@ -143,7 +146,7 @@ describe('the lock', () => {
     expect(place.files()).toEqual(['config.json'])
   })
 
-  test('a slow breaker of a stale lock cannot remove the fresh one', async () => {
+  test('if stale and removed slowly, does not make a process remove the fresh one', async () => {
     fs.mkdirSync(dirname(place.path))
     leaveLock(new Date(0))
     // The faster one removes the stale lock and makes its own right before the slower one removes
@@ -174,7 +177,7 @@ describe('the lock', () => {
     expect(fs.readdirSync(lock())).toEqual(['fresh'])
   })
 
-  test('on a full disk, where no directory can be made, is a file that the others respect', async () => {
+  test('is a file on a full disk, which the others respect', async () => {
     fs.mkdirSync(dirname(place.path))
     const mkdir = jest.spyOn(fs, 'mkdirSync').mockImplementation(() => {
       throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC', syscall: 'mkdir' })
@@ -198,7 +201,7 @@ describe('the lock', () => {
     expect(place.files()).toEqual([])
   })
 
-  test('on Windows a lock that is being removed is waited for', async () => {
+  test('is waited for on Windows while it is being removed', async () => {
     fs.mkdirSync(dirname(place.path))
     const mkdir = fs.mkdirSync
     let refusals = 0

@@ -22,15 +22,15 @@ const file = (current: string | undefined, ...names: string[]) => ({
   names,
 })
 
-describe('one home in memory, with mains, posts, kills between the writes, and time', () => {
-  test('runs alone leave the file as it was, byte for byte, and show what the model shows in between', async () => {
+describe('a home in memory, with mains, posts, kills between the writes, and time that passes', () => {
+  test('if only runs of this action write, they leave the file as it was, byte for byte, and match the model in between', async () => {
     await fc.assert(
       fc.asyncProperty(undisturbedLife, (some) => live(some, true)),
       { numRuns: RUNS },
     )
   })
 
-  test('what other programs write in between stays, and nothing of theirs is lost', async () => {
+  test('if other programs write too, nothing of theirs is lost', async () => {
     await fc.assert(
       fc.asyncProperty(life, (some) => live(some, false)),
       { numRuns: RUNS },
@@ -112,11 +112,11 @@ describe('one home in memory, with mains, posts, kills between the writes, and t
         post(9, 2),
       ],
     ],
-  ])('a life that once went wrong: %s', async (_name, initial, steps) => {
+  ])('a sequence that failed once works: %s', async (_name, initial, steps) => {
     await live({ file: initial, steps }, true)
   })
 
-  test('a killed post whose name a user has, below a run that covered it', async () => {
+  test("a killed post does not touch the user's profile of the same name below a later run's", async () => {
     const users = [main('default', true, undefined, false), main('default', false, undefined, false)]
     await live(
       {

@@ -39,7 +39,7 @@ describe.each([
     ['after our read, before our temporary files', 'open'],
     ['before our last look', 'sync'],
     ['between the record and config.json', 'rename'],
-  ] as const)('loses nothing if it writes %s', async (_when, call) => {
+  ] as const)('does not lose what it writes %s', async (_when, call) => {
     place.put(USERS)
     let writes = 0
     const foreign = (): void => {
@@ -70,7 +70,7 @@ describe.each([
     expect(place.files()).toEqual(['config.json'])
   })
 
-  test('brings no ended session back by writing what it had read before post', async () => {
+  test('does not bring an ended session back by writing what it had read before post', async () => {
     place.put(USERS)
     await place.main('1', 'ci')
     const stale = place.read()
@@ -86,7 +86,7 @@ describe.each([
     expect(place.files()).toEqual(['config.json'])
   })
 
-  test('keeps what it adds right before post would remove the file', async () => {
+  test('keeps what it adds just before post would remove the file', async () => {
     await place.main('1', 'ci')
     let isFirst = true
     const unlink = (file: string): void => {
@@ -101,7 +101,7 @@ describe.each([
   })
 })
 
-describe('a program whose next text lies beside config.json', () => {
+describe('a program whose next text is beside config.json, ready to replace it,', () => {
   const beside = (): string => `${dirname(place.path)}/.config.json.tmp-1234567890`
 
   test('is waited for, so that neither loses what it wrote', async () => {
@@ -130,7 +130,7 @@ describe('a program whose next text lies beside config.json', () => {
     expect(fs.existsSync(beside())).toBe(true)
   })
 
-  test('holds nobody up for good', async () => {
+  test('does not block a run for ever', async () => {
     place.put(USERS)
     fs.writeFileSync(beside(), USERS)
     await place.main('1', 'ci', {}, { writerPatienceMs: 20 })
@@ -139,7 +139,7 @@ describe('a program whose next text lies beside config.json', () => {
 })
 
 posixOnly('Windows replaces no file that somebody has open')(
-  'what a program writes into a file that we have just replaced counts',
+  'what a program writes into a file that was just replaced is not lost',
   async () => {
     for (const name of ['main', 'post']) {
       place.remove()
@@ -164,7 +164,7 @@ posixOnly('Windows replaces no file that somebody has open')(
   },
 )
 
-test('a program that never stops writing makes us fail in the end, with nothing lost', async () => {
+test('a program that never stops writing makes the run fail in the end, with nothing lost', async () => {
   place.put(USERS)
   let writes = 0
   const sync = (): Promise<void> => {

@@ -68,7 +68,7 @@ describeOnPosix('links', () => {
     expect(place.files(dirname(target))).toEqual(['aliyun.json'])
   })
 
-  test('".." behind a linked folder leads where the kernel goes', async () => {
+  test('".." in a link behind a linked folder is resolved as the kernel does', async () => {
     fs.mkdirSync(join(place.home, 'far', 'away'), { recursive: true })
     fs.symlinkSync('far/away', join(place.home, 'linked'))
     fs.mkdirSync(dirname(place.path))
@@ -83,7 +83,7 @@ describeOnPosix('links', () => {
     expect(place.read(join(place.home, 'far', 'target.json'))).toBe(USERS)
   })
 
-  test('a link whose target is missing gets it, and loses it again', async () => {
+  test('a link whose target is missing gets one, and post removes it', async () => {
     fs.mkdirSync(dirname(place.path))
     fs.symlinkSync('../target.json', place.path)
     await place.main('1', 'ci')
@@ -100,7 +100,7 @@ describeOnPosix('links', () => {
     expect(place.files(join(place.home, 'elsewhere'))).toEqual(['config.json', 'config.json.ci-record'])
   })
 
-  test("a killed writer's temporary file goes although the link's text is not normalised", async () => {
+  test("a killed writer's temporary file is removed although the link's text is not normalised", async () => {
     place.put(USERS, join(place.home, 'dotfiles', 'aliyun.json'))
     fs.mkdirSync(dirname(place.path))
     fs.symlinkSync('..//.aliyun/./../dotfiles/aliyun.json', place.path)
@@ -110,7 +110,7 @@ describeOnPosix('links', () => {
     expect(place.files(join(place.home, 'dotfiles'))).toEqual(['aliyun.json'])
   })
 
-  test('a link that somebody replaced by a file meanwhile: the session goes from both', async () => {
+  test('if somebody replaced the link with a file meanwhile, the session is removed from both files', async () => {
     const target = join(place.home, 'dotfiles', 'aliyun.json')
     place.put(USERS, target)
     fs.mkdirSync(dirname(place.path))
@@ -140,7 +140,7 @@ describe('a place that cannot be used is refused by the check before any request
     })
   })
 
-  test('a home that says of each folder that it does not exist, without end', async () => {
+  test('a home that reports each folder as missing, without end', async () => {
     // As a bind mount does whose source is gone. One attempt, and an error.
     const gone = join(place.home, 'gone')
     fs.mkdirSync(gone)
@@ -153,7 +153,7 @@ describe('a place that cannot be used is refused by the check before any request
     }
   })
 
-  test('a file in the place of the folder', async () => {
+  test('a file instead of the folder', async () => {
     fs.writeFileSync(dirname(place.path), '')
     for (const work of both) expect(await refusalOfProfile(work())).toMatch(/\.aliyun is not a directory/)
   })
@@ -173,7 +173,7 @@ describe('a place that cannot be used is refused by the check before any request
   })
 })
 
-posixOnly('links need a right there')('a warning of one folder with two names comes once', async () => {
+posixOnly('links need a right there')('a folder with two names is warned about once', async () => {
   // As on macOS, where /var is a link to /private/var.
   fs.mkdirSync(join(place.home, 'private', '.aliyun'), { recursive: true, mode: 0o777 })
   fs.chmodSync(join(place.home, 'private', '.aliyun'), 0o777)

@@ -83,8 +83,8 @@ function removeLock(): void {
   fs.rmSync(`${path}.ci-lock`, { recursive: true, force: true })
 }
 
-describe('processes on one home', () => {
-  test('killed at any instant, they lose nothing and leave nothing', async () => {
+describe('several processes on one home', () => {
+  test('lose nothing and leave nothing if they are killed at any instant', async () => {
     for (let kill = 0; kill < KILLS; kill += 1) {
       const child = await start(String(kill), 10_000)
       const ended = once(child, 'exit')
@@ -105,7 +105,7 @@ describe('processes on one home', () => {
     expect(fs.readdirSync(dirname(path))).toEqual(['config.json'])
   }, 120_000)
 
-  test('many at a time: each finds its profile, and a reader never sees half a file', async () => {
+  test('each find their own profile, and a reader never sees half a file', async () => {
     // All of them find the lock of a killed process.
     fs.mkdirSync(`${path}.ci-lock`)
     fs.writeFileSync(join(`${path}.ci-lock`, 'killed'), '')

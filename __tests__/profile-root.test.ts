@@ -56,7 +56,7 @@ function giveHome(folderToo = true): void {
 }
 
 describeAsRoot("root in another user's home", () => {
-  test('leaves everything to that user, and itself as it was', async () => {
+  test('everything that root writes belongs to that user, and root has its own IDs again afterwards', async () => {
     fs.chownSync(place.home, USER, GROUP)
     await place.main('1', 'ci')
     for (const file of [dirname(place.path), place.path, `${place.path}.ci-record`])
@@ -67,7 +67,7 @@ describeAsRoot("root in another user's home", () => {
     expectUntouched()
   })
 
-  test("reads a file that root's own CLI wrote there, and leaves it root's", async () => {
+  test("a file that root's own CLI wrote there is read, and stays root's", async () => {
     giveHome()
     place.put(USERS)
     await checkProfile({ path: place.path })
@@ -81,7 +81,7 @@ describeAsRoot("root in another user's home", () => {
     expect([place.read(), ownerOf(place.path), place.files()]).toEqual([USERS, 0, ['config.json']])
   })
 
-  test("works in a folder that root's own CLI made there", async () => {
+  test("a folder that root's own CLI made there is used", async () => {
     giveHome(false)
     await checkProfile({ path: place.path })
     await place.main('1', 'ci')
@@ -90,7 +90,7 @@ describeAsRoot("root in another user's home", () => {
     expect(place.files()).toEqual([])
   })
 
-  test('believes nothing that a third user wrote', async () => {
+  test('nothing that a third user wrote is trusted', async () => {
     giveHome()
     place.put(USERS)
     fs.chownSync(place.path, 77, 78)
@@ -117,7 +117,7 @@ describeAsRoot("root in another user's home", () => {
     ],
     ['config.json by a second name', () => fs.linkSync(rootsFile, place.path)],
   ]
-  test.each(links)("follows no link of that user's in the place of %s", async (_what, swap) => {
+  test.each(links)("a link of that user's instead of %s is not followed", async (_what, swap) => {
     giveHome()
     swap()
     for (const work of [
@@ -132,7 +132,7 @@ describeAsRoot("root in another user's home", () => {
   })
 
   test.each(['open', 'sync', 'rename'] as const)(
-    'hands nothing over if the user swaps a temporary file for a link at each %s',
+    'nothing is given away if the user swaps a temporary file for a link at each %s',
     async (call) => {
       giveHome()
       const swap = (): void => {
@@ -165,7 +165,7 @@ describeAsRoot("root in another user's home", () => {
     },
   )
 
-  test('hands nothing over to an attacker who swaps as fast as he can', async () => {
+  test('nothing is given away to an attacker who swaps files as fast as possible', async () => {
     giveHome()
     const script = `
       const fs = require('node:fs')

@@ -24,7 +24,7 @@ describe('a file that another program has open', () => {
     expect(attempts).toBe(1)
   })
 
-  test('is not waited for without end, and no other refusal is waited for', async () => {
+  test('is waited for with a limit, and other refusals are not waited for', async () => {
     let attempts = 0
     const attempt = (code: string) => (): never => {
       attempts += 1
@@ -36,7 +36,7 @@ describe('a file that another program has open', () => {
     expect(attempts).toBe(1)
   })
 
-  test('is told in words that fit', () => {
+  test('is reported as such in the error', () => {
     const said = (code: string, platform: NodeJS.Platform): string =>
       explainSystemError(systemError(code), 'F', platform)?.message ?? ''
     expect(said('EBUSY', 'win32')).toMatch(/open in another program.*attrib -r/)
@@ -45,7 +45,7 @@ describe('a file that another program has open', () => {
     expect(said('ENOSPC', 'win32')).toBe(said('ENOSPC', 'linux'))
   })
 
-  test('delays main and post, which look again before each try, and fails neither', async () => {
+  test('delays main and post, which check the file again before each try, but fails neither', async () => {
     const place = makeProfileHome()
     try {
       place.put(USERS)
@@ -79,7 +79,7 @@ describe('a file that another program has open', () => {
   })
 })
 
-describe('homes on which programs disagree', () => {
+describe('on Windows, if programs look in different homes,', () => {
   const warn = (env: Record<string, string>, platform: NodeJS.Platform = 'win32'): string | undefined => {
     const prose = homeDisagreement(env, platform)
     return prose && plain(prose)
@@ -90,12 +90,12 @@ describe('homes on which programs disagree', () => {
     [{ HOMEDRIVE: 'c:', HOMEPATH: '\\users\\CI\\', USERPROFILE: 'C:\\Users\\ci', HOME: 'C:/Users/ci' }],
     [{ USERPROFILE: 'C:\\Users\\ci' }],
     [{}],
-  ])('no warning if they are one: %j', (env) => {
+  ])('no warning is given if all variables name one folder: %j', (env) => {
     expect(warn(env)).toBeUndefined()
     expect(warn({ ...env, HOME: '/elsewhere' }, 'linux')).toBeUndefined()
   })
 
-  test('a warning names who looks elsewhere', () => {
+  test('a warning names the programs that look elsewhere', () => {
     const pair = { HOMEDRIVE: 'H:', HOMEPATH: '\\', USERPROFILE: 'C:\\Users\\ci' }
     expect(warn(pair)).toMatch(
       /below H:\\, .*the SDKs for Go and Node\.js at USERPROFILE \(C:\\Users\\ci\)\. Let/,

@@ -31,8 +31,8 @@ const hostile = fc.oneof(
   fc.constantFrom(...HOSTILE_TEXTS),
 )
 
-describe('a value', () => {
-  test('is one visible line of at most 2 KB, whatever it is', () => {
+describe('a value in a message', () => {
+  test('is shown as one visible line of at most 2 KB', () => {
     fc.assert(
       fc.property(hostile, fc.constantFrom(64, 200, MAX_VALUE_LENGTH), (value, longest) => {
         const shown = visible(value, longest)
@@ -55,11 +55,11 @@ describe('a value', () => {
     ['half of a pair', 'a\ud800b', 'a\\u{d800}b'],
     ['a space that is none', 'a\u00a0b\u3164c', 'a\\u{a0}b\\u{3164}c'],
     ['an emoji', 'ship it 🚀', 'ship it 🚀'],
-  ])('shows what cannot be seen: %s', (_name, value, shown) => {
+  ])('has its invisible characters spelled out: %s', (_name, value, shown) => {
     expect(visible(value)).toBe(shown)
   })
 
-  test('that is cut says so, and is not cut within a character', () => {
+  test('says so if it is cut, and is not cut within a character', () => {
     expect(visible('a'.repeat(3000))).toHaveLength(MAX_VALUE_LENGTH)
     expect(visible('a'.repeat(3000))).toMatch(/^a+\.\.\. \(cut; 3000 characters\)$/)
     for (let length = 40; length < 60; length++) {
@@ -69,8 +69,8 @@ describe('a value', () => {
   })
 })
 
-describe('prose', () => {
-  test('never gives the runner a command, however values and our words meet', () => {
+describe('a message', () => {
+  test('never contains a workflow command, however values and our words are combined', () => {
     fc.assert(
       fc.property(hostile, hostile, (a, b) => {
         const prose: Prose = joined(
@@ -92,11 +92,11 @@ describe('prose', () => {
     )
   })
 
-  test('is plain where there is nothing to hide', () => {
+  test('is printed as it is if there is nothing to escape', () => {
     expect(plain(say`\`sub\` is ${'repo:a/b'} (${3} of ${say`${'x'}!`})`)).toBe('`sub` is repo:a/b (3 of x!)')
   })
 
-  test('fits: the longest values give way, and short ones stay', () => {
+  test('is shortened at its longest values first, and short ones stay whole', () => {
     const prose = say`${'x'.repeat(3000)} ${'y'.repeat(3000)} RequestId ${'4B2C6D1E-0001-4B2C6D1E-0001'}`
     const text = fitted(prose, 3000)
     expect(text.length).toBeLessThanOrEqual(3000)
@@ -104,7 +104,7 @@ describe('prose', () => {
     expect(text).toContain('(cut; 3000 characters)')
   })
 
-  test('fits, whatever it is', () => {
+  test('is never longer than allowed', () => {
     fc.assert(
       fc.property(
         fc.array(fc.oneof(hostile, fc.string({ maxLength: 9000 })), { maxLength: 60 }),
@@ -118,8 +118,8 @@ describe('prose', () => {
   })
 })
 
-describe('Markdown', () => {
-  test('holds no markup of a value, and is of bounded size', () => {
+describe('the Markdown of a message', () => {
+  test('contains no markup from a value, and has a bounded size', () => {
     fc.assert(
       fc.property(hostile, (value) => {
         const text = markdown(say`A ${value}`, [
@@ -134,7 +134,7 @@ describe('Markdown', () => {
     )
   })
 
-  test('holds no markup of words that are not ours after all', () => {
+  test("contains no markup even if our own words hold someone else's", () => {
     fc.assert(
       fc.property(hostile, hostile, (a, b) => {
         const text = markdown(
@@ -147,7 +147,7 @@ describe('Markdown', () => {
     )
   })
 
-  test('JSON in a fence means what it meant', () => {
+  test('keeps the meaning of JSON in a code block', () => {
     fc.assert(
       fc.property(hostile, (value) => {
         const document = { [value]: value, list: [value] }

@@ -26,8 +26,8 @@ function proxyIn(
   return proxyFor(new URL(url), platform)?.href
 }
 
-describe('which proxy', () => {
-  test('none where no variable names one', () => {
+describe('the proxy for a URL', () => {
+  test('is none if no variable names one', () => {
     expect(proxyIn({})).toBeUndefined()
     expect(proxyIn({ HTTPS_PROXY: '', https_proxy: ' \n' })).toBeUndefined()
   })
@@ -44,12 +44,12 @@ describe('which proxy', () => {
     expect(proxyIn({ [name]: 'http://proxy:3128' }, url)).toBe(proxy)
   })
 
-  test('the lower case wins, unless it is empty', () => {
+  test('is that of the lower-case variable, unless it is empty', () => {
     expect(proxyIn({ HTTPS_PROXY: 'http://upper', https_proxy: 'http://lower' })).toBe('http://lower/')
     expect(proxyIn({ HTTPS_PROXY: 'http://upper', https_proxy: '' })).toBe('http://upper/')
   })
 
-  test('on Windows both are one variable, which is called HTTPS_PROXY', () => {
+  test('is that of HTTPS_PROXY on Windows, where both are one variable', () => {
     expect(proxyIn({ HTTPS_PROXY: 'http://proxy' }, STS, 'win32')).toBe('http://proxy/')
     expect(() => proxyIn({ HTTPS_PROXY: 'junk://', https_proxy: 'junk://' }, STS, 'win32')).toThrow(
       / HTTPS_PROXY \(environment\)/,
@@ -73,7 +73,7 @@ describe('which proxy', () => {
   })
 
   test.each(['https://127.0.0.1:1', 'https://127.9.9.9', 'https://localhost:1', 'https://[::1]:1'])(
-    'none for %s',
+    'is none for %s',
     (url) => {
       expect(proxyIn({ HTTPS_PROXY: 'http://proxy' }, url)).toBeUndefined()
     },
@@ -97,7 +97,7 @@ describe('which proxy', () => {
   })
 })
 
-describe('a variable that names no proxy is a fault that shows nothing of it', () => {
+describe('a variable that does not name a proxy is an error that does not show its value', () => {
   const faultOf = (env: Parameters<typeof proxyIn>[0]): unknown => {
     try {
       return proxyIn(env)
@@ -138,7 +138,7 @@ describe('a variable that names no proxy is a fault that shows nothing of it', (
     'SOCKS4://proxy:1080',
     'socks://proxy',
     'socks:proxy',
-  ])('%j: SOCKS is called SOCKS', (value) => {
+  ])('%j: the error says that it is a SOCKS proxy', (value) => {
     expect(faultOf({ HTTPS_PROXY: value })).toMatchObject({
       code: 'proxy-unsupported',
       message: `sts.cn-hangzhou.aliyuncs.com: HTTPS_PROXY (environment) names a SOCKS proxy, a kind that this step does not support. ${ACCEPTED}`,
@@ -151,7 +151,7 @@ describe('a variable that names no proxy is a fault that shows nothing of it', (
     [{ HTTPS_PROXY: 'socks5://proxy', NO_PROXY: 'aliyuncs.com' }, STS],
     [{ HTTPS_PROXY: 'socks5://proxy' }, 'http://100.100.100.200'],
     [{ HTTPS_PROXY: 'socks5://proxy' }, 'https://127.0.0.1:8443'],
-  ] as const)('%j is not judged for %s, which would not use it', (env, url) => {
+  ] as const)('%j is not checked for %s, which would not use it', (env, url) => {
     expect(proxyIn(env, url)).toBeUndefined()
   })
 })
@@ -161,7 +161,7 @@ test.each([
   ['http://proxy', 'proxy:80'],
   ['https://proxy', 'proxy:443'],
   ['http://[::1]:1', '[::1]:1'],
-])('%s is called %s in messages', (url, name) => {
+])('%s is named %s in messages', (url, name) => {
   expect(proxyName(new URL(url))).toBe(name)
 })
 
@@ -179,7 +179,7 @@ test.each([
   ['http://user@proxy:3128', []],
   ['http://proxy:3128', []],
   ['', []],
-])('the passwords of %j, as written and as meant', (value, passwords) => {
+])('the passwords in %j are masked as written and decoded', (value, passwords) => {
   expect(proxyPasswords({ https_proxy: value })).toEqual(passwords)
   expect(proxyPasswords({ HTTP_PROXY: value, HTTPS_PROXY: value })).toEqual(passwords)
 })

@@ -26,13 +26,13 @@ const secret = fc
 const tokenLike = fc.stringMatching(/^CAIS[A-Za-z0-9+/]{20,60}={0,2}$/)
 
 describe.each(FORMS)('a secret %s', (_, form) => {
-  test('is taken out, and what stands around it stays', () => {
+  test('is removed from a text, and the rest stays', () => {
     expect(withoutSecrets(`before ${form("a+b/c='d'(e)*!\"\\ü")} after`, ["a+b/c='d'(e)*!\"\\ü"])).toBe(
       'before *** after',
     )
   })
 
-  test('whatever it is, and however often', () => {
+  test('is removed whatever it is, and however often it occurs', () => {
     fc.assert(
       fc.property(fc.oneof(secret, tokenLike), fc.string({ maxLength: 20 }), (given, around) => {
         const text = `${around}${form(given)}<>${form(given)}${around}`
@@ -44,12 +44,12 @@ describe.each(FORMS)('a secret %s', (_, form) => {
   })
 })
 
-test('several secrets, one within another', () => {
+test('several secrets are removed, even one within another', () => {
   expect(withoutSecrets('x abcdef abc y', ['abc', 'abcdef'])).toBe('x *** *** y')
   expect(withoutSecrets('x abcdef abc y', ['abcdef', 'abc'])).toBe('x *** *** y')
 })
 
-test('absent and empty secrets take out nothing', () => {
+test('absent and empty secrets remove nothing', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (text) => {
       expect(withoutSecrets(text, [undefined, ''])).toBe(text)
@@ -57,7 +57,7 @@ test('absent and empty secrets take out nothing', () => {
   )
 })
 
-test('no text and no secret is too strange', () => {
+test('any secret is removed from any text', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary', minLength: 1 }), (text, given) => {
       expect(typeof withoutSecrets(text + given, [given])).toBe('string')
@@ -67,7 +67,7 @@ test('no text and no secret is too strange', () => {
   expect(withoutSecrets('a \ud800secret b', ['\ud800secret'])).toBe('a *** b')
 })
 
-test('what a regular expression or a replacement would take for its own is text', () => {
+test('special characters of regular expressions and replacements are plain text', () => {
   expect(withoutSecrets('a$& .* $1 b', ['.*'])).toBe('a$& *** $1 b')
   expect(withoutSecrets("a $' b", ["$'"])).toBe('a *** b')
 })

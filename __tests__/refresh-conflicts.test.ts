@@ -31,39 +31,39 @@ const found = (changes: Partial<RefreshSurroundings>): string[] =>
     variables: { ...ORDINARY.variables, ...changes.variables },
   }).map(plain)
 
-test('nothing is said on an ordinary machine', () => {
+test('an ordinary machine gives no warning', () => {
   expect(found({})).toEqual([])
   expect(found({ exports: false, setCurrent: false })).toEqual([])
 })
 
 test.each<[title: string, changes: Partial<RefreshSurroundings>, warning: RegExp]>([
   [
-    'the CLI may start no other process',
+    'a variable forbids the CLI to start other processes',
     { variables: { ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS: '1' } },
     /^ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS=1: the aliyun CLI from 3\.4\.3 .*refuses/,
   ],
   [
-    'the same in words',
+    'the same variable says true instead of 1',
     { variables: { ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS: 'true' }, exports: false },
     /the aliyun CLI .*refuses/,
   ],
   [
-    'the CLI ignores profiles',
+    'a variable makes the CLI ignore profiles',
     { variables: { ALIBABA_CLOUD_IGNORE_PROFILE: 'TRUE' }, exports: false },
     /the aliyun CLI ignores/,
   ],
   [
-    'another profile is named to the CLI',
+    'a variable names another profile for the CLI',
     { variables: { ALIBABACLOUD_PROFILE: 'other' } },
     /^ALIBABACLOUD_PROFILE names the profile "other", and the aliyun CLI prefers/,
   ],
   [
-    'Python asks the proxy',
+    'HTTP_PROXY is set, which Python uses for the credentials URI',
     { variables: { HTTP_PROXY: 'http://proxy:3128' } },
     /^HTTP_PROXY is set: the SDK for Python/,
   ],
   [
-    "the pod's OIDC variables",
+    'the OIDC variables of an ACK pod are set',
     {
       variables: {
         ALIBABA_CLOUD_OIDC_PROVIDER_ARN: 'a',
@@ -73,32 +73,52 @@ test.each<[title: string, changes: Partial<RefreshSurroundings>, warning: RegExp
     },
     /^ALIBABA_CLOUD_ROLE_ARN, ALIBABA_CLOUD_OIDC_PROVIDER_ARN, ALIBABA_CLOUD_OIDC_TOKEN_FILE: SDKs/,
   ],
-  ["the SDKs' own file", { sdkFile: '/home/runner/.alibabacloud/credentials' }, /credentials exists: SDKs/],
   [
-    'a key in a variable',
+    "the SDKs' own credentials file exists",
+    { sdkFile: '/home/runner/.alibabacloud/credentials' },
+    /credentials exists: SDKs/,
+  ],
+  [
+    'a variable holds a key',
     { variables: { ALIBABA_CLOUD_ACCESS_KEY_ID: 'LTAI' } },
     /^ALIBABA_CLOUD_ACCESS_KEY_ID: SDKs and Terraform prefer/,
   ],
   [
-    "Terraform's key",
+    'a variable holds a key for Terraform',
     { variables: { ALICLOUD_ACCESS_KEY: 'LTAI', ALICLOUD_SECURITY_TOKEN: 'CAIS' } },
     /^ALICLOUD_ACCESS_KEY: SDKs and Terraform prefer/,
   ],
   [
-    "Terraform's token alone",
+    'a variable holds only a token for Terraform',
     { variables: { ALICLOUD_SECURITY_TOKEN: 'CAIS' } },
     /^ALICLOUD_SECURITY_TOKEN .*Terraform/,
   ],
-  ["Terraform's role", { variables: { ALICLOUD_ASSUME_ROLE_ARN: 'r' } }, /Terraform assumes it once more/],
-  ["the user's current profile", { setCurrent: false, current: USERS_PROFILE }, /"mine" stays the current/],
   [
-    'a profile for the SDKs',
+    'a variable names a role for Terraform',
+    { variables: { ALICLOUD_ASSUME_ROLE_ARN: 'r' } },
+    /Terraform assumes it once more/,
+  ],
+  [
+    "the user's current profile stays the current one",
+    { setCurrent: false, current: USERS_PROFILE },
+    /"mine" stays the current/,
+  ],
+  [
+    'a variable names a profile for the SDKs',
     { variables: { ALIBABACLOUD_PROFILE: 'ci', ALIBABA_CLOUD_PROFILE: 'other' } },
     /^ALIBABA_CLOUD_PROFILE names the profile "other": SDKs/,
   ],
-  ["Go's file", { variables: { ALIBABA_CLOUD_CONFIG_FILE: '/x' } }, /the SDK for Go prefers/],
-  ["ossutil's key", { variables: { OSS_ACCESS_KEY_ID: 'LTAI' } }, /^OSS_ACCESS_KEY_ID: ossutil/],
-])('%s', (_, changes, warning) => {
+  [
+    'a variable names a file for the SDK for Go',
+    { variables: { ALIBABA_CLOUD_CONFIG_FILE: '/x' } },
+    /the SDK for Go prefers/,
+  ],
+  [
+    'a variable holds a key for ossutil',
+    { variables: { OSS_ACCESS_KEY_ID: 'LTAI' } },
+    /^OSS_ACCESS_KEY_ID: ossutil/,
+  ],
+])('%s: main warns', (_, changes, warning) => {
   const warnings = found(changes)
   expect(warnings[0]).toMatch(warning)
   expect(
@@ -108,16 +128,16 @@ test.each<[title: string, changes: Partial<RefreshSurroundings>, warning: RegExp
 
 test.each<[title: string, changes: Partial<RefreshSurroundings>]>([
   ['ALICLOUD_PROFILE, which this step exports itself', { variables: { ALICLOUD_PROFILE: 'other' } }],
-  ["this step's own profile by name", { variables: { ALIBABA_CLOUD_PROFILE: 'ci' } }],
+  ["a variable that names this step's own profile", { variables: { ALIBABA_CLOUD_PROFILE: 'ci' } }],
   ['a current profile without credentials', { current: { ...USERS_PROFILE, authenticates: false } }],
   [
-    'what only variables would lead astray, if the profile alone is served',
+    'what affects only variables, if only the profile is served',
     {
       exports: false,
       sdkFile: '/x',
       variables: { HTTP_PROXY: 'p', ALIBABA_CLOUD_ACCESS_KEY_ID: 'LTAI', OSS_ACCESS_KEY_ID: 'LTAI' },
     },
   ],
-])('nothing is said of %s', (_, changes) => {
+])('%s is not warned about', (_, changes) => {
   expect(found(changes)).toEqual([])
 })

@@ -50,7 +50,7 @@ const order: fc.Arbitrary<Order> = fc.record({
 })
 
 describe('the order', () => {
-  test('arrives as it was given', () => {
+  test('is read as it was written', () => {
     fc.assert(
       fc.property(order, (given) => {
         expect(parseOrder(orderText(given))).toEqual(given)
@@ -58,7 +58,7 @@ describe('the order', () => {
     )
   })
 
-  test('without any one of its parts is none', () => {
+  test('is rejected if any part is missing', () => {
     const [whole] = fc
       .sample(order, { numRuns: 1, seed: 1 })
       .map((given) => JSON.parse(orderText(given)) as Record<string, unknown>)
@@ -68,7 +68,7 @@ describe('the order', () => {
     }
   })
 
-  test.each(['', '{', '[]', 'null', '{}'])('%j is none', (broken) => {
+  test.each(['', '{', '[]', 'null', '{}'])('%j is rejected', (broken) => {
     expect(parseOrder(broken)).toBeUndefined()
   })
 })
@@ -96,7 +96,7 @@ describe("the keeper's report", () => {
     '{"renewals":1,"troubles":[1]}',
     '{"renewals":1,"troubles":[],"failure":{"code":1}}',
     '{"renewals":1,"troubles":[],"failure":null}',
-  ])('%j is none', (answer) => {
+  ])('%j is rejected', (answer) => {
     expect(parseKeeperReport(answer)).toBeUndefined()
   })
 })

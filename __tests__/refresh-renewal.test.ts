@@ -93,7 +93,7 @@ test('a session is renewed when a quarter of its life is over, and not before', 
   expect([renewal.renewals(), renewal.expiresAt()]).toEqual([1, clock + 120 * MINUTE])
 })
 
-test('any number of looks and askers share one mint', async () => {
+test('any number of clients share one request for a new session', async () => {
   const renewal = start(900)
   clock += 900_000
   const askers = Array.from({ length: 30 }, async () => idOf(renewal))
@@ -105,7 +105,7 @@ test('any number of looks and askers share one mint', async () => {
   expect(mints).toHaveLength(1)
 })
 
-test('while renewals fail the session is served to its last seconds; then the failure', async () => {
+test('while renewals fail, the session is served until its last seconds, and then the failure', async () => {
   const renewal = start(900)
   clock += 225_000
   renewal.renewIfDue()
@@ -117,7 +117,7 @@ test('while renewals fail the session is served to its last seconds; then the fa
   expect(current).toEqual({ failure: DENIAL })
 })
 
-test('an asker is not kept beyond its patience, and the mint under way serves the next one', async () => {
+test('a client waits only for its own time, and the request under way serves the next one', async () => {
   const renewal = start(900)
   clock += 1_000_000
   expect(await idOf(renewal, Promise.resolve())).toBe('RenewalPending')
@@ -126,7 +126,7 @@ test('an asker is not kept beyond its patience, and the mint under way serves th
   expect([await patient, mints.length]).toEqual(['STS.2', 1])
 })
 
-test('a machine that wakes up after hours mints at the first look', async () => {
+test('a machine that wakes up after hours renews at once', async () => {
   const renewal = start(900)
   clock += 8 * 3_600_000
   const asker = idOf(renewal)
@@ -134,7 +134,7 @@ test('a machine that wakes up after hours mints at the first look', async () => 
   expect(await asker).toBe('STS.2')
 })
 
-test('recovery needs nothing but a mint that succeeds', async () => {
+test('after a failure, one renewal that succeeds is enough', async () => {
   const renewal = start(900)
   clock += 1_000_000
   renewal.renewIfDue()
@@ -147,7 +147,7 @@ test('recovery needs nothing but a mint that succeeds', async () => {
   expect(renewal.dueIn()).toBe(225_000)
 })
 
-describe('pauses', () => {
+describe('pauses between renewals that fail', () => {
   const pausesAfter = async (failure: RenewalFailure, times: number, random: number): Promise<number[]> => {
     const renewal = start(900, random)
     clock += 1_000_000
@@ -171,7 +171,7 @@ describe('pauses', () => {
     expect(await pausesAfter(OUTAGE, 8, 1)).toEqual([2, 4, 8, 16, 32, 60, 60, 60])
   })
 
-  test('hold for askers too: they get the failure at once, and no mint is made for them', async () => {
+  test('hold for clients too: they get the failure at once, and no request is made for them', async () => {
     const renewal = start(900)
     clock += 1_000_000
     renewal.renewIfDue()
@@ -181,7 +181,7 @@ describe('pauses', () => {
     expect(mints).toHaveLength(1)
   })
 
-  test('a denial of a day costs a few hundred calls, whoever asks', async () => {
+  test('cost a few hundred calls in a day of denials, however many clients ask', async () => {
     const renewal = start(900, 0)
     const end = clock + 24 * 3_600_000
     while (clock < end) {
@@ -195,7 +195,7 @@ describe('pauses', () => {
   })
 })
 
-test('a source that returns the same session again is asked again, without a renewal to count', async () => {
+test('the same session returned again does not count as a renewal, and the source is asked again', async () => {
   const renewal = start(3600)
   const same = await renewal.current(never)
   if (!('session' in same)) throw new Error('there is no session')
@@ -210,7 +210,7 @@ test('a source that returns the same session again is asked again, without a ren
   expect(mints.length).toBeLessThan(60)
 })
 
-test('a session that has already expired when it arrives is no session', async () => {
+test('a session that has already expired when it arrives is not used', async () => {
   const renewal = start(900)
   clock += 500_000
   renewal.renewIfDue()
@@ -220,7 +220,7 @@ test('a session that has already expired when it arrives is no session', async (
   expect(renewal.dueIn()).toBe(2_000)
 })
 
-test('at every time, whatever fails: one mint at most, and a session that lasts or a reason', async () => {
+test('whatever fails, there is at most one request at a time, and a valid session or a reason', async () => {
   const steps = fc.array(
     fc.record({
       seconds: fc.nat({ max: 4_000 }),

@@ -80,7 +80,7 @@ const silent = async (head: string): Promise<{ readonly ended: Promise<string> }
   return { ended }
 }
 
-test("the read path answers as Alibaba Cloud's SDKs want it", async () => {
+test("the read path answers as Alibaba Cloud's SDKs expect", async () => {
   const { status, body } = await ask(`/${READ}`)
   expect([status, JSON.parse(body)]).toEqual([
     200,
@@ -94,7 +94,7 @@ test("the read path answers as Alibaba Cloud's SDKs want it", async () => {
   ])
 })
 
-test('a session that is over and cannot be renewed is 503 with the reason', async () => {
+test('if the session has expired and cannot be renewed, the answer is 503 with the reason', async () => {
   const failure = { code: 'NoPermission', message: 'no', requestId: 'R-1', transient: false }
   current = async () => Promise.resolve({ failure })
   const { status, body } = await ask(`/${READ}`)
@@ -121,12 +121,12 @@ test.each([
   [`/${READ}`, 'OPTIONS'],
   [`/${STOP}`, 'PUT'],
   ['*', 'OPTIONS'],
-])('%s with %s is not found', async (path, method) => {
+])('%s with %s is answered with 404', async (path, method) => {
   expect(await ask(path, method)).toEqual({ status: 404, body: '' })
   expect(stops).toBe(0)
 })
 
-test('the stop path answers once, and says when its answer has gone', async () => {
+test('the stop path answers once, and reports when its answer has been sent', async () => {
   const gone = new Promise<void>((done) => (onStopped = done))
   const answers = await Promise.all([ask(`/${STOP}`, 'POST'), gone])
   expect(answers[0]).toEqual({ status: 200, body: '{"renewals":3,"troubles":[]}' })
@@ -134,19 +134,19 @@ test('the stop path answers once, and says when its answer has gone', async () =
   expect(stops).toBe(1)
 })
 
-describe('hostile neighbours', () => {
-  test('a request that is none, or too large, gets nothing but a 404', async () => {
+describe('other users of the machine', () => {
+  test('get only a 404 for a request that is malformed or too large', async () => {
     const garbage = await silent('\x16\x03\x01 nonsense\r\n\r\n')
     const large = await silent(`GET /${READ} HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(64 * 1024)}`)
     for (const { ended } of [garbage, large]) expect(await ended).toMatch(/^(HTTP\/1\.1 404 [^]*\r\n\r\n)?$/)
   })
 
-  test('five hundred silent connections do not keep the job from its credentials', async () => {
+  test('do not keep the job from its credentials with five hundred silent connections', async () => {
     for (let count = 0; count < 500; count++) await silent(`GET /${READ} HTTP/1.1\r\n`)
     for (let count = 0; count < 10; count++) expect((await ask(`/${READ}`)).status).toBe(200)
   })
 
-  test('an answer under way is not cut off by those who come after it', async () => {
+  test('do not cut off an answer under way by connecting after it', async () => {
     let answer: (session: CurrentSession) => void = () => undefined
     const asked = new Promise<void>((begun) => {
       current = async () => {
@@ -161,12 +161,12 @@ describe('hostile neighbours', () => {
     expect((await waiting).status).toBe(200)
   })
 
-  test('pipelined guesses get one answer for each connection', async () => {
+  test('get one answer for each connection to pipelined guesses', async () => {
     const { ended } = await silent('GET /guess HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(50))
     expect((await ended).match(/HTTP\/1\.1 404/g)).toHaveLength(1)
   })
 
-  test('a request that never ends is ended; an asker is answered before the SDKs lose patience', async () => {
+  test('are disconnected if a request never ends; clients are answered before the SDKs time out', async () => {
     const failure = { code: 'RenewalPending', message: '', requestId: undefined, transient: true }
     current = async (patience) => {
       await patience
@@ -182,7 +182,7 @@ describe('hostile neighbours', () => {
     expect((await waiting).status).toBe(503)
   })
 
-  test('nobody but this machine can connect', async () => {
+  test('cannot connect from another machine', async () => {
     const refused = new Promise<string | undefined>((done) => {
       const socket = connect({ port: server.port, host: '::1' })
       sockets.push(socket)

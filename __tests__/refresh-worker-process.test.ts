@@ -16,7 +16,7 @@ describe('/proc/<pid>/stat', () => {
     expect(parseStat(statText(name))).toEqual({ name, state: 'S', parent: 41, startTime: '98765' })
   })
 
-  test.each(['', 'nonsense', '42 (short) S 41'])('%j is none', (text) => {
+  test.each(['', 'nonsense', '42 (short) S 41'])('%j cannot be read', (text) => {
     expect(parseStat(text)).toBeUndefined()
   })
 })

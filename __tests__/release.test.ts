@@ -58,7 +58,7 @@ describe('.github', () => {
     }
   })
 
-  test('one action has one version', () => {
+  test('each action is pinned to one version everywhere', () => {
     const pins = WORKFLOWS.flatMap((path) => read(path).match(/[\w.-]+\/[\w./-]+@[0-9a-f]{40} # \S+/g) ?? [])
     const versions = new Map(pins.map((pin) => [pin.split('@')[0], pin]))
     expect(new Set(pins).size).toBe(versions.size)

@@ -54,7 +54,7 @@ describe('the table: what is worth another attempt', () => {
     ['proxy-unsupported', false],
     ['proxy-invalid', false],
   ] as const satisfies readonly (readonly [TransportFault, boolean])[])(
-    'on the way, %s: %s',
+    'a network failure %s: %s',
     (code, retried) => {
       const failure = new TransportError(code, 'sts.example', ['words'])
       expect(shouldRetry(failure, [])).toEqual(retried ? AGAIN : NEVER)
@@ -78,25 +78,25 @@ describe('the table: what is worth another attempt', () => {
     ['Odd.Moment', 429, true],
     ['Odd.Moment', 400, false],
     ['', 502, true],
-  ] as const)('STS says %s with status %d: %s', (code, status, retried) => {
+  ] as const)('%s from STS with status %d: %s', (code, status, retried) => {
     expect(shouldRetry(stsError(code, status), [])).toEqual(retried ? AGAIN : NEVER)
   })
 
-  test('an expired OIDC token: once, with a fresh one', () => {
+  test('an expired OIDC token is retried once, with a fresh one', () => {
     const expired = stsError('AuthenticationFail.OIDCToken.Expired', 401)
     expect(shouldRetry(expired, [])).toEqual({ ...AGAIN, freshToken: true })
     expect(shouldRetry(expired, [TRANSIENT, TRANSIENT])).toEqual({ ...AGAIN, freshToken: true })
     expect(shouldRetry(expired, [TRANSIENT, expired, TRANSIENT])).toEqual(NEVER)
   })
 
-  test('an issuer whose keys RAM could not fetch: twice', () => {
+  test('IssuerConfigurationBroken is retried twice', () => {
     const broken = stsError('AuthenticationFail.OIDCToken.IssuerConfigurationBroken')
     expect(shouldRetry(broken, [])).toEqual(AGAIN)
     expect(shouldRetry(broken, [broken, TRANSIENT])).toEqual(AGAIN)
     expect(shouldRetry(broken, [broken, TRANSIENT, broken])).toEqual(NEVER)
   })
 
-  test('anything else is not: our own errors, and what a library throws', () => {
+  test('nothing else is retried: neither our own errors, nor what a library throws', () => {
     const exhausted = new RetriesExhaustedError('Call', 1, 1, 'attempts', [], TRANSIENT)
     for (const failure of [exhausted, new Error('words'), 'words', undefined, null])
       expect(shouldRetry(failure, [])).toEqual(NEVER)
@@ -169,7 +169,7 @@ async function failureOf(promise: Promise<unknown>): Promise<unknown> {
 }
 
 describe('withRetries', () => {
-  test('a success needs one attempt, no wait and no line', async () => {
+  test('makes one attempt if it succeeds, without a wait or a line in the log', async () => {
     const { how, waits, lines } = recorded()
     expect(await withRetries('Call', failing(0).attempt, how)).toBe('done')
     expect([waits, lines]).toEqual([[], []])
@@ -184,7 +184,7 @@ describe('withRetries', () => {
     expect(lines[6]).toBe('Call: attempt 7 of 8 failed (sts.example: it broke); trying again in 8.0 s.')
   })
 
-  test('the whole of a wait is jitter', async () => {
+  test('chooses each wait at random between nothing and its upper bound', async () => {
     for (const [random, expected] of [
       [0, [0, 0]],
       [0.5, [250, 500]],
@@ -195,7 +195,7 @@ describe('withRetries', () => {
     }
   })
 
-  test('never comes back before the server said, and not with all the others at once', async () => {
+  test('waits at least as long as the server asked, plus a random time', async () => {
     const asked = recorded({ random: () => 0.5 })
     await withRetries('Call', failing(2, busy(30_000)).attempt, asked.how)
     expect(asked.waits).toEqual([30_062.5, 30_125])
@@ -204,7 +204,7 @@ describe('withRetries', () => {
     expect(now.waits).toEqual([0])
   })
 
-  test('a failure that is not worth a retry is thrown as it is, at the first attempt or later', async () => {
+  test('throws a failure that is not worth a retry as it is, at the first attempt or later', async () => {
     const first = failing(1, DENIAL)
     expect(await failureOf(withRetries('Call', first.attempt, recorded().how))).toBe(DENIAL)
     expect(first.made()).toBe(1)
@@ -214,7 +214,7 @@ describe('withRetries', () => {
     expect(made).toBe(3)
   })
 
-  test('the attempt after an expired OIDC token is told to mint a fresh one, and only that one', async () => {
+  test('asks for a fresh OIDC token only in the attempt after an expired one', async () => {
     const failures = [TRANSIENT, stsError('AuthenticationFail.OIDCToken.Expired'), TRANSIENT]
     const told: boolean[] = []
     const attempt = async (freshToken: boolean): Promise<string> => {
@@ -226,7 +226,7 @@ describe('withRetries', () => {
     expect(told).toEqual([false, false, true, false])
   })
 
-  test('attempts run out: as many as are allowed, and the error names them and the last cause', async () => {
+  test('makes as many attempts as allowed, and the error names their number and the last cause', async () => {
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 1, max: 20 }), async (maxAttempts) => {
         const call = failing(99)
@@ -253,7 +253,7 @@ describe('withRetries', () => {
     )
   })
 
-  test('a wait that would pass the deadline is not begun', async () => {
+  test('does not begin a wait that would pass the deadline', async () => {
     const failure = busy(60_000)
     const call = failing(9, failure)
     const { how, waits } = recorded({ deadline: performance.now() + 60_000, timeoutSeconds: 60 })
@@ -266,7 +266,7 @@ describe('withRetries', () => {
   })
 
   test.each([Infinity, Number.MAX_SAFE_INTEGER])(
-    'a server that asks for %d ms ends the series',
+    'gives up if the server asks for a wait of %d ms',
     async (retryAfter) => {
       expect(
         await failureOf(withRetries('Call', failing(9, busy(retryAfter)).attempt, recorded().how)),
@@ -277,7 +277,7 @@ describe('withRetries', () => {
     },
   )
 
-  test('the deadline, once passed, ends the series whatever attempts are left', async () => {
+  test('gives up once the deadline has passed, whatever attempts are left', async () => {
     const call = failing(9)
     const { how } = recorded({ deadline: performance.now() - 1, timeoutSeconds: 1 })
     const gaveUp = await failureOf(withRetries('Call', call.attempt, how))
@@ -287,14 +287,14 @@ describe('withRetries', () => {
     )
   })
 
-  test('one deadline holds for all calls of a step', () => {
+  test('has one deadline for all calls of a step', () => {
     const { deadline, ...rest } = retryPolicy(3, 60, recorded().how)
     expect(rest).toMatchObject({ maxAttempts: 3, timeoutSeconds: 60 })
     expect(deadline - performance.now()).toBeGreaterThan(0)
     expect(deadline - performance.now()).toBeLessThanOrEqual(60_000)
   })
 
-  test('a question beside the story: one attempt, a deadline of its own, and not a word', async () => {
+  test('makes one silent attempt with its own deadline for a call that only improves a message', async () => {
     const call = failing(9)
     const how = onceWithin(3)
     expect(await failureOf(withRetries('Call', call.attempt, how))).toMatchObject({
@@ -305,13 +305,13 @@ describe('withRetries', () => {
     expect(how.deadline - performance.now()).toBeLessThanOrEqual(3_000)
   })
 
-  test('what is thrown need not be an error', async () => {
+  test('accepts that something other than an error is thrown', async () => {
     // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- a library may
     const thrown = withRetries('Call', async () => Promise.reject('words'), recorded().how)
     expect(await failureOf(thrown)).toBe('words')
   })
 
-  test("other people's words stay values: a line can hold no workflow command of theirs", async () => {
+  test("keeps other people's words as values, so that no line contains a workflow command of theirs", async () => {
     const hostile = '::error::x\n::stop-commands::y'
     const { how, lines } = recorded({ maxAttempts: 2 })
     const failure = new TransportError('status', 'sts.example', [{ value: hostile }])
@@ -342,7 +342,7 @@ describe('retryAfterMs', () => {
     expect(retryAfterMs(headers)).toBe(wait)
   })
 
-  test('a date to come', () => {
+  test('a date in the future', () => {
     const wait = retryAfterMs({ 'retry-after': new Date(Date.now() + HOUR_MS).toUTCString() }) ?? 0
     expect(wait).toBeGreaterThan(HOUR_MS / 2)
     expect(wait).toBeLessThanOrEqual(HOUR_MS)

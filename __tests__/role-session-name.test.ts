@@ -23,7 +23,7 @@ describe('the default name', () => {
     expect(defaultSessionName({ owner, repo, runId: run })).toBe(name)
   })
 
-  test('is always one that STS takes, with the run ID whole at its end', () => {
+  test('is always one that STS accepts, with the whole run ID at its end', () => {
     fc.assert(
       fc.property(part, part, runId, (owner, repo, run) => {
         const name = defaultSessionName({ owner, repo, runId: run })
@@ -33,7 +33,7 @@ describe('the default name', () => {
     )
   })
 
-  test('keeps within the rule even where a run ID is no number', () => {
+  test('follows the rule even if the run ID is not a number', () => {
     fc.assert(
       fc.property(part, part, part, (owner, repo, run) => {
         expect(defaultSessionName({ owner, repo, runId: run })).toMatch(STS_RULE)

@@ -22,7 +22,7 @@ const GITHUB = {
   GITHUB_SERVER_URL: 'https://ghes.example.com',
 }
 
-test('what GitHub says', () => {
+test("GitHub's variables are read", () => {
   expect(readRunContext(GITHUB)).toMatchObject({
     owner: 'octo-org',
     repo: 'octo-repo',
@@ -37,7 +37,7 @@ test('what GitHub says', () => {
   })
 })
 
-test('what is unknown is undefined, and the variables of this process are not asked', () => {
+test('what is unknown is undefined, and the variables of this process are not read', () => {
   const { env } = process
   process.env.GITHUB_REPOSITORY = 'other/other'
   try {
@@ -61,12 +61,12 @@ test.each([
   [['GITEA_ACTIONS'], 'gitea'],
   [['FORGEJO_ACTIONS', 'GITEA_ACTIONS'], 'forgejo'],
   [['FORGEJO_ACTIONS', 'GITEA_ACTIONS', 'ACT'], 'forgejo'],
-] as const)('%j: the runner is of %s', (names, runner) => {
+] as const)('%j means that the runner is of %s', (names, runner) => {
   const variables = Object.fromEntries(names.map((name) => [name, 'true']))
   expect(readRunContext({ ...GITHUB, ...variables }).runner).toBe(runner)
 })
 
-test('the action in `uses`', () => {
+test('the name and ref of the action in `uses` are read', () => {
   const uses = { GITHUB_ACTION_REPOSITORY: 'octo/credentials', GITHUB_ACTION_REF: 'v1' }
   expect(readRunContext({ ...GITHUB, ...uses })).toMatchObject({
     actionRepository: 'octo/credentials',
@@ -77,7 +77,7 @@ test('the action in `uses`', () => {
 describe('the event', () => {
   const eventIn = (path: string): unknown => readRunContext({ ...GITHUB, GITHUB_EVENT_PATH: path }).event()
 
-  test('is what the file holds', () => {
+  test('is what the file contains', () => {
     const path = join(folder(), 'event.json')
     writeFileSync(path, '{"pull_request":{"number":7}}')
     expect(eventIn(path)).toEqual({ pull_request: { number: 7 } })

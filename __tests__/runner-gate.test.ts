@@ -47,7 +47,7 @@ function command(name: string): { title: string; data: string } {
 
 describe('everything that is printed', () => {
   test.each(HOSTILE_TEXTS.map((text) => [JSON.stringify(text.slice(0, 30)), text]))(
-    '%s gives the runner no command but ours',
+    '%s contains no workflow command but ours',
     (_name, value) => {
       // What is cut is printed whole before: another test's matter.
       const text = value.slice(0, 600)
@@ -132,7 +132,7 @@ describe('mask-account-id', () => {
     expect(written).toContain('1111222233334444')
   })
 
-  test('is no way to spoil the log: short numbers and RequestIds stay', () => {
+  test('does not spoil the log: short numbers and RequestIds stay', () => {
     runner.maskAccountIds()
     runner.info(say`${'acs:ram::12:role/x, 0C5A5A1E-7A4B-5E7C-9C55-3F2B1D6E8A90, 12345678901234567890'}`)
     expect(written).not.toContain('add-mask')
@@ -152,12 +152,12 @@ describe('the job summary', () => {
     expect(summarized()).toBe('### A `***`\n\n`acs:ram::***:role/x`\n\n')
   })
 
-  test('that is too long for GitHub points to the log', async () => {
+  test('points to the log if it is too long for GitHub', async () => {
     await runner.summary(markdown(['A'], [paragraph(['word '.repeat(300_000)])]))
     expect(summarized()).toBe('The message is too long for a job summary. It is in the log of the step.\n\n')
   })
 
-  test('that cannot be written is no failure', async () => {
+  test('does not fail the step if it cannot be written', async () => {
     rmSync(summary)
     mkdirSync(summary)
     await runner.summary(markdown(['A'], []))

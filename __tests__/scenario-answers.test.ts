@@ -34,7 +34,7 @@ function session(roleArn: string, credentials: object = {}, fields: object = {},
 describe.each(NODES)('on %s', (node) => {
   const newJob = (env: Record<string, string> = {}): Job => startJob({ node, env })
 
-  test('a good session passes, whatever the fields are that nobody needs', async () => {
+  test('a good session is accepted, whatever is in the fields that the step does not need', async () => {
     const job = newJob()
     const odd = {
       OIDCTokenInfo: { ClientIds: ['a', 'b'], IssuanceTime: 7 },
@@ -47,7 +47,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(main.outputs.get('arn')).toBe(`${OIDC_ROLE}/session`)
   })
 
-  test('the expiration has one form, whichever STS used', async () => {
+  test('the output expiration has one form, whichever STS used', async () => {
     const job = newJob()
     world.standIn.sts.failNext(session(DEPLOY_ROLE, { Expiration: '2099-01-02T03:04:05.678Z' }))
     const main = await job.main(world.byKey)
@@ -60,7 +60,7 @@ describe.each(NODES)('on %s', (node) => {
     ['white space in AccessKeySecret', { AccessKeySecret: 'a secret of nobody' }, 200],
     ['a local time as Expiration', { Expiration: '2099-01-02T03:04:05' }, 200],
     ['another success than 200', {}, 201],
-  ])('%s: no answer, so the call is made again', async (_, credentials, status) => {
+  ])('%s is a malformed answer, and the call is retried', async (_, credentials, status) => {
     const job = newJob()
     world.standIn.sts.failNext(session(DEPLOY_ROLE, credentials, {}, status))
     const main = await job.main(world.byKey)
@@ -77,14 +77,17 @@ describe.each(NODES)('on %s', (node) => {
       {},
       new RegExp(`session of ${DEPLOY_ROLE} and returned one of ${OIDC_ROLE}`),
     ],
-  ])('%s: one error, one request, nothing exported', async (_, role, credentials, words) => {
-    const job = newJob()
-    world.standIn.sts.failNext(session(role, credentials))
-    const main = await job.main(world.byKey)
-    expect([main.exitCode, main.env.size, main.outputs.size]).toEqual([1, 0, 0])
-    expect(main.errors).toEqual([expect.stringMatching(words)])
-    expect(actions()).toEqual(['AssumeRole'])
-  })
+  ])(
+    '%s fails the step with one error after one request, and nothing is exported',
+    async (_, role, credentials, words) => {
+      const job = newJob()
+      world.standIn.sts.failNext(session(role, credentials))
+      const main = await job.main(world.byKey)
+      expect([main.exitCode, main.env.size, main.outputs.size]).toEqual([1, 0, 0])
+      expect(main.errors).toEqual([expect.stringMatching(words)])
+      expect(actions()).toEqual(['AssumeRole'])
+    },
+  )
 
   describe('the session of an OIDC token that has a source identity from a claim', () => {
     const chain = async (ours: string) => {
@@ -99,13 +102,13 @@ describe.each(NODES)('on %s', (node) => {
       })
     }
 
-    test.each(['', 'from-claim'])('is sent no other (source-identity: %j)', async (ours) => {
+    test.each(['', 'from-claim'])('is not sent another one (source-identity: %j)', async (ours) => {
       const main = await chain(ours)
       expect([main.errors, main.exitCode]).toEqual([[], 0])
       expect(world.standIn.requests.at(-1)?.query).not.toHaveProperty('SourceIdentity')
     })
 
-    test('accepts no other: told with both, and STS is not asked', async () => {
+    test('does not accept another one: the error names both, and STS is not asked', async () => {
       const main = await chain('octocat')
       expect(main.errors).toEqual([
         expect.stringMatching(
@@ -117,7 +120,7 @@ describe.each(NODES)('on %s', (node) => {
     })
   })
 
-  test('an account that is not allowed is told by the ARN, before the first request', async () => {
+  test('an account that is not allowed is recognised by the ARN, before the first request', async () => {
     const job = newJob()
     for (const inputs of [world.byKey, world.byOidc]) {
       const main = await job.main({ ...inputs, 'allowed-account-ids': '42' })
@@ -128,7 +131,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(world.standIn.requests).toEqual([])
   })
 
-  test('whose key was refused is asked once, and a failure of that is not talked about', async () => {
+  test('the owner of a refused key is asked for once, and a failure of that call is not logged', async () => {
     const job = newJob()
     const { sts } = world.standIn
     sts.failNext({ kind: 'error', status: 403, code: 'NoPermission' }, { action: 'AssumeRole' })
@@ -142,7 +145,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(main.log).not.toMatch(/trying again|ServiceUnavailable/)
   })
 
-  test("credential-source: environment knows Terraform's names too", async () => {
+  test("credential-source: environment accepts Terraform's variables too", async () => {
     const job = newJob({
       ALICLOUD_ACCESS_KEY: world.key.accessKeyId,
       ALICLOUD_SECRET_KEY: world.key.accessKeySecret,

@@ -93,7 +93,7 @@ describe.each(NODES.slice(0, 1))('on %s', (node) => {
       expect(main.errors[0]).toContain(part)
   })
 
-  describe('the printed policy is the cure', () => {
+  describe('the printed policy solves the problem', () => {
     const succeeds = async (inputs: StepInputs): Promise<void> => {
       const main = await job.main(inputs)
       expect(main.errors).toEqual([])
@@ -136,7 +136,7 @@ describe.each(NODES.slice(0, 1))('on %s', (node) => {
         { sub: 'job_workflow_ref:octo-org/flows/.github/workflows/deploy.yml@refs/heads/main' },
       ],
       ['a branch full of markup', { sub: 'repo:octo-org/octo-repo:ref:refs/heads/"a`b*?\\' }],
-    ])('%s: the trust policy lets exactly this subject in', async (_, claims) => {
+    ])('%s: the trust policy accepts exactly this subject', async (_, claims) => {
       newJob()
       Object.assign(world.standIn.issuer.claims, claims)
       world.standIn.ram.setTrustPolicy(OIDC_ROLE, oidcTrust('repo:octo-org/octo-repo:ref:refs/heads/release'))
@@ -148,7 +148,7 @@ describe.each(NODES.slice(0, 1))('on %s', (node) => {
       await denied(world.byOidc, 'AuthenticationFail.NoPermission')
     })
 
-    test("the caller's policy", async () => {
+    test("the caller's policy allows the call", async () => {
       newJob()
       const { accessKey, arn } = world.standIn.ram.addUser({ name: 'newcomer' })
       const inputs = {
@@ -168,7 +168,7 @@ describe.each(NODES.slice(0, 1))('on %s', (node) => {
       ])
     })
 
-    test("the role's trust policy", async () => {
+    test("the role's trust policy accepts the caller", async () => {
       newJob()
       world.standIn.ram.setTrustPolicy(DEPLOY_ROLE, {
         Version: '1',
@@ -187,7 +187,7 @@ describe.each(NODES.slice(0, 1))('on %s', (node) => {
       await denied({ ...inputs, 'role-external-id': 'x-2' }, 'NoPermission')
     })
 
-    test('a link of a chain: both sides name the session that asked', async () => {
+    test('in a chain, both policies name the session that called', async () => {
       newJob()
       const { arn: first } = world.standIn.ram.addRole({ name: 'first' })
       const { arn: second } = world.standIn.ram.addRole({
@@ -231,7 +231,7 @@ describe.each(NODES.slice(0, 1))('on %s', (node) => {
     })
   })
 
-  test("an audience that the provider does not know is the provider's setting, not a trust policy", async () => {
+  test("an audience that the provider does not know is explained by the provider's settings, not by a trust policy", async () => {
     newJob()
     const main = await job.main({ ...world.byOidc, audience: 'another-audience' })
     expect(main.exitCode).toBe(1)
@@ -240,14 +240,14 @@ describe.each(NODES.slice(0, 1))('on %s', (node) => {
     expect(policiesIn(printed(main))).toEqual([])
   })
 
-  test('a duration beyond the role: both numbers are named', async () => {
+  test("a duration beyond the role's limit: the error names both numbers", async () => {
     newJob()
     const main = await job.main({ ...world.byKey, 'role-duration-seconds': '43200' })
     expect(main.errors[0]).toMatch(/43200[\s\S]*MaxSessionDuration/)
     expect(world.standIn.requests).toHaveLength(1)
   })
 
-  test('a clock that is off: by how much', async () => {
+  test('if the clock is wrong, the error says by how much', async () => {
     newJob()
     world.standIn.setClockSkew(3600)
     const main = await job.main(world.byKey)
@@ -255,7 +255,7 @@ describe.each(NODES.slice(0, 1))('on %s', (node) => {
     expect(main.errors[0]).toMatch(/59 min|1 h/)
   })
 
-  test('a disabled key, and another key that is not there', async () => {
+  test('a disabled key and an unknown key are told apart', async () => {
     newJob()
     world.standIn.ram.setAccessKeyStatus(world.key.accessKeyId, 'Inactive')
     expect((await job.main(world.byKey)).errors[0]).toContain('InvalidAccessKeyId.Inactive')
@@ -264,7 +264,7 @@ describe.each(NODES.slice(0, 1))('on %s', (node) => {
     ).toContain('InvalidAccessKeyId.NotFound')
   })
 
-  describe('no token can be had', () => {
+  describe('if the job can get no OIDC token,', () => {
     const event = (payload: object): string => {
       const path = join(job.workspace, '..', 'event.json')
       writeFileSync(path, JSON.stringify(payload))
@@ -313,7 +313,7 @@ describe.each(NODES.slice(0, 1))('on %s', (node) => {
     expect(main.errors).toEqual([expect.stringContaining('InvalidParameter.DurationSeconds')])
   })
 
-  test('AccessDeniedDetail as an object and as JSON text', async () => {
+  test('AccessDeniedDetail is explained as an object and as JSON text', async () => {
     newJob()
     const detail = {
       AuthAction: 'sts:AssumeRole',
@@ -336,7 +336,7 @@ describe.each(NODES.slice(0, 1))('on %s', (node) => {
     }
   })
 
-  test('the provider is not there', async () => {
+  test('a provider that does not exist is named', async () => {
     newJob()
     const main = await job.main({ ...world.byOidc, 'oidc-provider-arn': `${PROVIDER_ARN}-2` })
     expect(main.errors[0]).toContain('No such OIDC Provider registered.')

@@ -242,7 +242,7 @@ beforeAll(async () => {
     expect(Object.values(env)).not.toContain(sts[0]?.accessKeyId)
   })
 
-  test('without a role: its session is handed on, once STS has said whose it is, with its expiration', () => {
+  test('without a role: its session is passed on with its expiration, after STS has said whose it is', () => {
     succeeded('handedOn')
     const { sts, outputs, env, masks, log } = outcome('handedOn')
     expect(sts.map(({ action }) => action)).toEqual(['GetCallerIdentity'])
@@ -259,7 +259,7 @@ beforeAll(async () => {
       expect(masks).toContain(env[`ALIBABA_CLOUD_${name}`])
   })
 
-  test('the hardened mode first: every request shows the token, which is masked', () => {
+  test('the hardened mode is used first: every request has the token, which is masked', () => {
     for (const name of ['withRole', 'both', 'hardenedAndForbidden'] as const) {
       succeeded(name)
       expect(asked(name)).toEqual(SUCCESS)
@@ -278,7 +278,7 @@ beforeAll(async () => {
     ['tokenLost', undefined],
     ['tokenCut', undefined],
   ] as const)(
-    '%s: without a token if the hardened request fails, and nothing is said of it',
+    '%s: the service is asked without a token if the hardened request fails, without a warning',
     (name, status) => {
       succeeded(name)
       expect(asked(name)).toEqual([['Token', status], ...SUCCESS.slice(1)])
@@ -287,7 +287,7 @@ beforeAll(async () => {
     },
   )
 
-  test('never without a token if that is forbidden, in any letter case', () => {
+  test('the service is not asked without a token if ALIBABA_CLOUD_IMDSV1_DISABLED forbids it, in any letter case', () => {
     for (const name of ['v1Forbidden', 'v1ForbiddenInCapitals'] as const) {
       expect(errorOf(name)).toMatch(
         /status 404\)\. ALIBABA_CLOUD_IMDSV1_DISABLED forbids asking .*\(HttpTokens\)/,
@@ -300,7 +300,7 @@ beforeAll(async () => {
     expect(asked('emptyToken')).toEqual([['Token', 200]])
   })
 
-  test('both ways fail: told with the metadata options, and with containers', () => {
+  test('if both ways fail, the error mentions the metadata options and containers', () => {
     expect(errorOf('switchedOff')).toMatch(
       /returned no token, and refuses a session without one \(status 403\)\..*HttpEndpoint.*In a container .*HttpPutResponseHopLimit/,
     )
@@ -313,12 +313,12 @@ beforeAll(async () => {
     )
   })
 
-  test('never through a proxy', () => {
+  test('the service is never asked through a proxy', () => {
     succeeded('proxy')
     expect(asked('proxy')).toEqual(SUCCESS)
   })
 
-  test('an instance without a role: one answer is enough', () => {
+  test('an instance without a role is an error after one request', () => {
     expect(errorOf('noRole')).toMatch(
       /^credential-source: ecs-ram-role: this instance has no RAM role\. Attach one/,
     )
@@ -328,7 +328,7 @@ beforeAll(async () => {
     ])
   })
 
-  test('what passes is asked again, and one line each says so', () => {
+  test('a transient failure is retried, with one line each in the log', () => {
     succeeded('busyOnce')
     expect(asked('busyOnce')).toEqual([
       ['Token', 503],
@@ -357,25 +357,28 @@ beforeAll(async () => {
     ['keyWithBlank', 'Credentials', 'without all fields of a session'],
     ['strangeToken', 'Token', 'something that is not a token'],
     ['strangeRole', 'RoleName', "something that is not a role's name"],
-  ] as const)('%s: asked as often as allowed, and told with the last cause', (name, action, cause) => {
-    const message = errorOf(name)
-    expect(message).toMatch(
-      /^credential-source: ecs-ram-role: the metadata service of this machine gives no usable answer\./,
-    )
-    expect(message).toContain('gave up after 2 attempts')
-    expect(message).toContain(cause)
-    expect(outcome(name).metadata.filter((request) => request.action === action)).toHaveLength(2)
-    expect(message).not.toMatch(/nobody/)
-  })
+  ] as const)(
+    '%s: the request is made as often as allowed, and the error names the last cause',
+    (name, action, cause) => {
+      const message = errorOf(name)
+      expect(message).toMatch(
+        /^credential-source: ecs-ram-role: the metadata service of this machine gives no usable answer\./,
+      )
+      expect(message).toContain('gave up after 2 attempts')
+      expect(message).toContain(cause)
+      expect(outcome(name).metadata.filter((request) => request.action === action)).toHaveLength(2)
+      expect(message).not.toMatch(/nobody/)
+    },
+  )
 
-  test('a session that the service refuses is not asked for again', () => {
+  test('a session that the service refuses is not requested again', () => {
     expect(errorOf('notSuccess')).toMatch(
       /no session for the instance's role instance \(status 200, code Failed\)\. Check that the role exists/,
     )
     expect(asked('notSuccess')).toEqual(SUCCESS)
   })
 
-  test('a session that has expired is no session', () => {
+  test('a session that has expired is an error', () => {
     expect(errorOf('expired')).toMatch(/a session that has expired already \(Expiration 2026-01-02T03:04:05Z/)
     expect(asked('expired')).toEqual(SUCCESS)
   })
@@ -384,24 +387,27 @@ beforeAll(async () => {
     ['nothing', 'no connection (ENETUNREACH)'],
     ['refusal', 'no connection (ECONNREFUSED)'],
     ['silence', 'no connection within 1.0 s (waiting for TCP)'],
-  ] as const)('off ECS, with %s at the address: told at once, with what to use instead', (name, cause) => {
-    const message = errorOf(name)
-    expect(message).toContain(
-      `credential-source: ecs-ram-role: this machine has no metadata service (100.100.100.200: ${cause}).`,
-    )
-    expect(message).toMatch(
-      /on GitHub's own runners use oidc-provider-arn, elsewhere an access key or oidc-token-file\. In a container /,
-    )
-    expect(outcome(name).log).not.toContain('trying again')
-  })
+  ] as const)(
+    'outside ECS, with %s at the address, the step fails at once and says what to use instead',
+    (name, cause) => {
+      const message = errorOf(name)
+      expect(message).toContain(
+        `credential-source: ecs-ram-role: this machine has no metadata service (100.100.100.200: ${cause}).`,
+      )
+      expect(message).toMatch(
+        /on GitHub's own runners use oidc-provider-arn, elsewhere an access key or oidc-token-file\. In a container /,
+      )
+      expect(outcome(name).log).not.toContain('trying again')
+    },
+  )
 
-  test('the allow-list holds for a session that is handed on', () => {
+  test('allowed-account-ids applies to a session that is passed on', () => {
     const { exitCode, errors, env, outputs } = outcome('allowed')
     expect([exitCode, env, outputs]).toEqual([1, {}, {}])
     expect(errors).toEqual([expect.stringMatching(new RegExp(`account ${ACCOUNT}, .* 42\\.`))])
   })
 
-  test('what only a role can use is a fault without one, before anything is asked', () => {
+  test('an input that only a role can use is an error before any request', () => {
     expect(errorOf('roleOnly').match(/^- [a-z-]+: given without role-to-assume/gm)).toHaveLength(3)
     expect(asked('roleOnly')).toEqual([])
   })

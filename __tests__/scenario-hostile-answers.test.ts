@@ -240,7 +240,7 @@ describe.each(TEXTS)('%s', (_name, text) => {
   })
 })
 
-test('any text, in any field of any answer', async () => {
+test('any text in any field of any answer is printed without a workflow command', async () => {
   const text = fc
     .array(fc.oneof(fc.constantFrom(...SHORT), fc.string({ unit: 'binary', maxLength: 60 })), {
       minLength: 1,
@@ -278,7 +278,7 @@ describe('the metadata service', () => {
     [`${name}: no JSON`, { kind: 'response', status: 500, body: text }, 'Credentials'],
   ]) as [string, Fault, string][]
 
-  test('says what it likes', async () => {
+  test('may return anything', async () => {
     if (obstacle !== undefined) return
     const cases = Object.fromEntries(
       answers.map(([name, fault, action]): [string, Case] => [

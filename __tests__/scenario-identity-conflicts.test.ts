@@ -60,7 +60,7 @@ describe.each(NODES)('on %s', (node) => {
     ['variables and a profile', PROFILE],
     ['everything', { ...PROFILE, 'output-credentials': 'true', 'export-for': 'oss packer serverless-devs' }],
     ['outputs alone', OUTPUTS_ALONE],
-  ] as [string, StepInputs][])('a plain success with %s warns of nothing', async (_, inputs) => {
+  ] as [string, StepInputs][])('an ordinary run with %s gives no warning', async (_, inputs) => {
     expect(await warningsOf(inputs, {})).toEqual([])
   })
 
@@ -104,14 +104,14 @@ describe.each(NODES)('on %s', (node) => {
       /Serverless Devs prefers these/,
     ],
   ] as [string, Record<string, string>, object | undefined, RegExp][])(
-    '%s is told',
+    '%s is warned about',
     async (_, env, config, warning) => {
       const warnings = await warningsOf({}, env, config === undefined ? undefined : profileFile(config))
       expect(warnings).toEqual([expect.stringMatching(warning)])
     },
   )
 
-  test("the Python CLI's credentials are told, and not beside a config.json", async () => {
+  test('the credentials of the CLI written in Python are warned about, but not if there is a config.json', async () => {
     job = startJob({ standIn: world.standIn, node })
     const folder = join(job.home, '.aliyuncli')
     mkdirSync(folder)
@@ -138,7 +138,7 @@ describe.each(NODES)('on %s', (node) => {
     expect([main.exitCode, main.warnings]).toEqual([0, []])
   })
 
-  test("the cures work: this step's own profile, its variables, ALIBABA_CLOUD_IGNORE_PROFILE=TRUE", async () => {
+  test("the suggested fixes work: this step's own profile, its variables, ALIBABA_CLOUD_IGNORE_PROFILE=TRUE", async () => {
     expect(await warningsOf(PROFILE, {}, profileFile(STALE))).toEqual([])
     job.remove()
     expect(
@@ -151,7 +151,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(await warningsOf({}, { ALIBABA_CLOUD_IGNORE_PROFILE: 'TRUE' }, profileFile(STALE))).toEqual([])
   })
 
-  test('a config.json that the CLI cannot read is told, and is not in the way of the variables', async () => {
+  test('a config.json that the CLI cannot read is warned about, and does not affect the variables', async () => {
     const warnings = await warningsOf({}, {}, '{"current": "usersOwn')
     expect(warnings).toEqual([expect.stringMatching(/^The aliyun CLI may fail in this job\. .*config\.json/)])
     job.remove()

@@ -296,7 +296,7 @@ describe.each(NODES)('on %s', (node) => {
     expect([main.env.size, main.outputs.size, main.state.size]).toEqual([0, 0, 0])
   })
 
-  test('a misspelt input is a fault: it would fail open', async () => {
+  test('a misspelt input is an error, because a misspelt safety input would protect nothing', async () => {
     newJob()
     const main = await job.main(world.byKey, { 'INPUT_ALLOWED-ACCOUNT-ID': '42', 'INPUT_FETCH-DEPTH': '1' })
     expect(main.exitCode).toBe(1)
@@ -306,7 +306,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(world.standIn.requests).toEqual([])
   })
 
-  test("the name of a role takes the provider's account", async () => {
+  test('the name of a role alone gets the account of oidc-provider-arn', async () => {
     newJob()
     const main = await job.main({ ...world.byOidc, 'role-to-assume': OIDC_ROLE.split('/')[1] ?? '' })
     expect(main.exitCode).toBe(0)

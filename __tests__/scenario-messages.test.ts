@@ -75,7 +75,7 @@ describe('the error', () => {
       { GITHUB_ACTION_REPOSITORY: 'a/b', GITHUB_ACTION_REF: 'v1?x=](https://evil.example)' },
     ],
     ['a ref that climbs', { GITHUB_ACTION_REPOSITORY: 'a/b', GITHUB_ACTION_REF: 'v1/../../x' }],
-  ])('names the page in plain words instead of a link: %s', async (_name, env) => {
+  ])('names the page instead of linking it: %s', async (_name, env) => {
     newJob({ env })
     const main = await job.main({ ...world.byKey, 'role-to-assume': `${DEPLOY_ROLE}-absent` })
     expect(main.errors[0]).toMatch(/\n\nMore: `docs\/troubleshooting\.md`$/)
@@ -83,7 +83,7 @@ describe('the error', () => {
   })
 })
 
-describe('whose key was denied', () => {
+describe('the owner of a denied key', () => {
   const hang: Fault = { kind: 'hang' }
 
   test.each([
@@ -123,7 +123,7 @@ describe('inputs that are empty because the run gets no secrets', () => {
   }
   const EMPTY = { 'access-key-id': '', 'access-key-secret': '' }
 
-  test("a fork's pull request", async () => {
+  test('are explained for a pull request from a fork', async () => {
     newJob({ env: { GITHUB_EVENT_NAME: 'pull_request' } })
     const main = await job.main({ ...world.byKey, ...EMPTY }, { GITHUB_EVENT_PATH: event(FORK) })
     expect(main.errors).toEqual([
@@ -133,7 +133,7 @@ describe('inputs that are empty because the run gets no secrets', () => {
     ])
   })
 
-  test('Dependabot', async () => {
+  test('are explained for a run of Dependabot', async () => {
     newJob({ env: { GITHUB_ACTOR: 'dependabot[bot]' } })
     const main = await job.main({ ...world.byKey, ...EMPTY })
     expect(main.errors).toEqual([expect.stringMatching(/Dependabot secrets too/)])
@@ -142,7 +142,7 @@ describe('inputs that are empty because the run gets no secrets', () => {
   test.each([
     ['a run of the repository itself', {}, EMPTY],
     ['an input of another kind', { GITHUB_ACTOR: 'dependabot[bot]' }, { region: 'CN_HANGZHOU' }],
-  ])('not for %s', async (_name, env, inputs) => {
+  ])('are not explained that way for %s', async (_name, env, inputs) => {
     newJob({ env })
     const main = await job.main({ ...world.byKey, ...inputs })
     expect(main.errors).toHaveLength(1)
@@ -150,8 +150,8 @@ describe('inputs that are empty because the run gets no secrets', () => {
   })
 })
 
-describe('no OIDC token', () => {
-  test('Forgejo: the key that the workflow lacks', async () => {
+describe('the error of a job without an OIDC token', () => {
+  test('names the key that the workflow lacks on Forgejo', async () => {
     newJob({
       idToken: false,
       env: { FORGEJO_ACTIONS: 'true', GITEA_ACTIONS: 'true', GITHUB_SERVER_URL: 'https://codeberg.org' },
@@ -161,7 +161,7 @@ describe('no OIDC token', () => {
     expect(main.errors[0]).not.toContain('id-token: write')
   })
 
-  test("the issuer's own words are shown", async () => {
+  test("shows the issuer's own words", async () => {
     newJob()
     world.standIn.issuer.failNext({
       kind: 'response',
@@ -189,7 +189,7 @@ describe('debug logging', () => {
   })
 })
 
-test('mask-account-id holds for accounts that only STS has named', async () => {
+test('mask-account-id also hides accounts that only STS has named', async () => {
   newJob()
   const other = '9999888877776666'
   world.standIn.sts.failNext({

@@ -93,7 +93,7 @@ describe.each(NODES)('on %s', (node) => {
   const actions = ({ standIn } = world): (string | undefined)[] =>
     standIn.requests.map(({ action }) => action)
 
-  test.each(PASSING)('%s: tried again, and one line says so', async (_, fault) => {
+  test.each(PASSING)('%s is retried, and one line says so', async (_, fault) => {
     newJob()
     world.standIn.sts.failNext(fault)
     const main = await job.main(world.byKey)
@@ -108,7 +108,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(new Set(nonces).size).toBe(2)
   })
 
-  test.each(FINAL)('%s: never tried again', async (_, fault, message) => {
+  test.each(FINAL)('%s is never retried', async (_, fault, message) => {
     newJob()
     world.standIn.sts.failNext(fault, { action: 'AssumeRole' })
     const main = await job.main(world.byKey)
@@ -128,7 +128,7 @@ describe.each(NODES)('on %s', (node) => {
     ['something that is no JWT', response(200, '{"value":"not-a-token"}')],
     ['another success than 200', response(201, '{"value":"a.b.c"}')],
     ['a reset', { kind: 'reset', when: 'before-response' }],
-  ] as [string, Fault][])('the issuer: %s is tried again', async (_, fault) => {
+  ] as [string, Fault][])('the issuer: %s is retried', async (_, fault) => {
     newJob()
     world.standIn.issuer.failNext(fault)
     const main = await job.main(world.byOidc)
@@ -153,7 +153,7 @@ describe.each(NODES)('on %s', (node) => {
   test.each([
     ['JSON', '{"message":"no permission ::stop-commands::x"}', 'no permission ::stop-commands::x'],
     ['text', 'not\n::error::allowed', 'not\\u{a}::error::allowed'],
-  ])("the issuer's own words are shown, as text: %s", async (_, body, words) => {
+  ])("the issuer's own words are shown as plain text: %s", async (_, body, words) => {
     newJob()
     world.standIn.issuer.failNext(response(403, body), { times: 9 })
     const main = await job.main(world.byOidc)
@@ -204,7 +204,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(actions().filter((action) => action === 'AssumeRoleWithOIDC')).toHaveLength(2)
   })
 
-  test('attempts run out: the error says how many, over what time, and the last cause', async () => {
+  test('if the attempts run out, the error says how many there were, over what time, and the last cause', async () => {
     newJob()
     world.standIn.sts.failNext(
       error(400, 'Throttling.User', 'Request was denied due to user flow control.'),
@@ -219,7 +219,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(main.errors[0]).toContain('Request was denied due to user flow control.')
   })
 
-  test('the deadline ends a call that nobody answers, and the error names it', async () => {
+  test('the deadline ends a call without an answer, and the error names it', async () => {
     newJob()
     world.standIn.sts.failNext({ kind: 'hang' }, { times: 9 })
     const main = await job.main({ ...world.byKey, 'timeout-seconds': '1' })
@@ -246,7 +246,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(new Set(world.standIn.requests.map(({ connection }) => connection)).size).toBe(1)
   })
 
-  test('an unknown host and a closed port are told by name', async () => {
+  test('an unknown host and a closed port are named in the error', async () => {
     newJob()
     const closed = await new Promise<number>((done) => {
       const server: Server = createServer().listen(0, '127.0.0.1', () => {
@@ -308,7 +308,7 @@ describe.each(NODES)('on %s', (node) => {
       ])
     })
 
-    test('a certificate that nobody trusts is not argued with: one attempt, and the message names the cure', async () => {
+    test('a certificate that is not trusted fails after one attempt, and the error says how to trust it', async () => {
       secureJob({ NODE_EXTRA_CA_CERTS: undefined })
       const main = await job.main(secure.byKey)
       expect(main.exitCode).toBe(1)
@@ -336,7 +336,7 @@ describe.each(NODES)('on %s', (node) => {
       newJob({ standIn: secure.standIn, env: { ACTIONS_ID_TOKEN_REQUEST_URL: issuerUrl(), ...env } })
     const inputs = () => ({ ...secure.byOidc, 'sts-endpoint': '', 'retry-max-attempts': '1' })
 
-    test.each(['HTTPS_PROXY', 'https_proxy'])('%s holds for the issuer and for STS', async (name) => {
+    test.each(['HTTPS_PROXY', 'https_proxy'])('%s applies to the issuer and to STS', async (name) => {
       proxy = await startConnectProxy(ports())
       proxied({ [name]: `http://${proxy.host}` })
       const main = await job.main(inputs())
@@ -354,7 +354,7 @@ describe.each(NODES)('on %s', (node) => {
       expect(main.masks).toEqual(expect.arrayContaining([password, encodeURIComponent(password)]))
     })
 
-    test('a proxy that wants another password: one attempt, and the message says whose fault it is', async () => {
+    test('a rejected password for the proxy fails after one attempt, and the error names the proxy', async () => {
       proxy = await startConnectProxy(ports(), { user: 'ci', password: 'right' })
       proxied({ HTTPS_PROXY: `http://ci:wrong-password@${proxy.host}` })
       const main = await job.main({ ...inputs(), 'retry-max-attempts': '5' })
@@ -364,7 +364,7 @@ describe.each(NODES)('on %s', (node) => {
       expect(proxy.asked).toHaveLength(1)
     })
 
-    test('a certificate for another name is not argued with either', async () => {
+    test('a certificate for another name fails after one attempt too', async () => {
       proxy = await startConnectProxy({ ...ports(), 'sts.cn-beijing.aliyuncs.com': secure.standIn.sts.port })
       proxied({ HTTPS_PROXY: `http://${proxy.host}` })
       const main = await job.main({ ...inputs(), region: 'cn-beijing', 'retry-max-attempts': '5' })
@@ -373,14 +373,14 @@ describe.each(NODES)('on %s', (node) => {
       expect(main.log).not.toContain('trying again')
     })
 
-    test('NO_PROXY takes a host out', async () => {
+    test('a host in NO_PROXY is asked directly', async () => {
       proxy = await startConnectProxy(ports())
       proxied({ HTTPS_PROXY: `http://${proxy.host}`, NO_PROXY: '.example.com,127.0.0.1,aliyuncs.com' })
       await job.main({ ...inputs(), 'timeout-seconds': '5' })
       expect(proxy.asked).toEqual([`${ISSUER_HOST}:443`])
     })
 
-    test('a proxy of a kind that is not supported: told by its kind, without its password', async () => {
+    test('an unsupported kind of proxy is named by its kind, without its password', async () => {
       proxy = await startConnectProxy({})
       proxied({ HTTPS_PROXY: 'socks5://ci:hidden-word@127.0.0.1:1080' })
       const main = await job.main(inputs())

@@ -143,7 +143,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(world.standIn.requests).toEqual([])
   })
 
-  describe("what a proxy says is told as the proxy's", () => {
+  describe("an answer of the proxy is reported as the proxy's", () => {
     test.each([
       ['403 Forbidden by policy', 1, /forbids.*403 Forbidden by policy/s],
       ['407 Proxy Authentication Required', 1, /requires a user and a password/],
@@ -208,7 +208,7 @@ describe.each(NODES)('on %s', (node) => {
       ['says nothing', () => undefined],
       ['drips', drip],
     ] as [string, Script][])(
-      'a proxy that %s is waited for until the deadline, and told by name',
+      'a proxy that %s is waited for until the deadline, and named in the error',
       async (_, script) => {
         proxy = await startScriptedProxy(script)
         const main = await run('byKey', { 'timeout-seconds': '2' })
@@ -230,7 +230,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(proxy.requests).toHaveLength(2)
   })
 
-  test('a request through the tunnel: what the proxy sees of it', async () => {
+  test('the proxy sees only the host, the port and the User-Agent of a request', async () => {
     proxy = await startScriptedProxy(tunnels(portOf, 'HTTP/1.0 204 No Content'))
     const main = await run('byOidc')
     expect(main.errors).toEqual([])
@@ -276,7 +276,7 @@ describe.each(NODES)('on %s', (node) => {
       expect(proxy.requests).toHaveLength(4)
     })
 
-    test("a certificate that is not trusted is told as the proxy's, and not argued with", async () => {
+    test("a certificate that is not trusted is reported as the proxy's after one attempt", async () => {
       await secureProxy()
       const main = await run('byKey', {}, { HTTPS_PROXY: `https://${proxy.host}` })
       expect(failed(main)).toMatch(/no trusted TLS connection to the proxy/)
@@ -284,7 +284,7 @@ describe.each(NODES)('on %s', (node) => {
       expect(proxy.requests).toEqual([])
     })
 
-    test('so is a proxy that speaks plain HTTP after all', async () => {
+    test('a proxy that speaks plain HTTP instead is reported after one attempt', async () => {
       proxy = await startScriptedProxy(answers('HTTP/1.1 400 Bad Request', '', ''))
       const main = await run('byKey', {}, { HTTPS_PROXY: `https://${proxy.host}` })
       expect(failed(main)).toMatch(/no trusted TLS connection to the proxy[^]*begins with `http:\/\/`/)
@@ -295,7 +295,7 @@ describe.each(NODES)('on %s', (node) => {
   test.each([
     ['another variable is junk', { HTTP_PROXY: 'socks5://127.0.0.1:1', http_proxy: 'junk://' }],
     ['its URL has a path', { HTTPS_PROXY: '<proxy>/some/path' }],
-  ])('a proxy is used though %s', async (_, env) => {
+  ])('a proxy is used although %s', async (_, env) => {
     proxy = await startScriptedProxy(tunnels(portOf))
     const values = Object.entries(env).map(([name, value]) => [
       name,
@@ -306,7 +306,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(proxy.requests).toHaveLength(1)
   })
 
-  test('junk that no request uses is not judged', async () => {
+  test('a proxy variable that no request uses is not checked', async () => {
     proxy = await startScriptedProxy(tunnels(portOf))
     const main = await run(
       'byKey',
@@ -324,7 +324,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(proxy.requests).toHaveLength(1)
   })
 
-  test('with RUNNER_DEBUG: each call with its route, its time and its RequestId', async () => {
+  test('with RUNNER_DEBUG the log has each call with its route, its time and its RequestId', async () => {
     proxy = await startScriptedProxy(tunnels(portOf))
     const main = await run('byOidc', {}, { RUNNER_DEBUG: '1', NO_PROXY: '' })
     const debug = [...main.stdout.matchAll(/^::debug::(.*)$/gm)].map(([, line]) => line)

@@ -50,7 +50,7 @@ describe.each(NODES)('on %s', (node) => {
     ],
     ["with the issuer's token", () => world.byOidc],
   ]
-  test.each(sources)('%s asks for the same as main', async (_, inputs) => {
+  test.each(sources)('%s: a renewal requests the same as main', async (_, inputs) => {
     for (const role of [DEPLOY_ROLE, OIDC_ROLE]) world.standIn.setSessionLifetime(role, 6)
     const job = newJob()
     const step = await job.main({ ...inputs(), ...REFRESH })
@@ -66,7 +66,7 @@ describe.each(NODES)('on %s', (node) => {
     await job.posts()
   })
 
-  test('reads a token file at each use, and where main has read it', async () => {
+  test('a renewal reads the token file again, from the path that main used', async () => {
     world.standIn.setSessionLifetime(OIDC_ROLE, 6)
     const job = newJob({ idToken: false })
     const path = join(job.temp, 'token')
@@ -89,7 +89,7 @@ describe.each(NODES)('on %s', (node) => {
     await job.posts()
   })
 
-  test('outlives failures, and says why when the session is over', async () => {
+  test('the keeper survives failures, and says why once the session has expired', async () => {
     world.standIn.setSessionLifetime(DEPLOY_ROLE, 6)
     const job = newJob()
     await main(job)
@@ -128,7 +128,7 @@ describe.each(NODES)('on %s', (node) => {
     await nothingLeft(job)
   })
 
-  test('shows no secret in a failure', async () => {
+  test('a failed renewal shows no secret', async () => {
     world.standIn.setSessionLifetime(DEPLOY_ROLE, 4)
     const job = newJob()
     await main(job)

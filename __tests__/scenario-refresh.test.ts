@@ -154,7 +154,7 @@ describe.each(NODES)('on %s', (node) => {
     await nothingLeft(job)
   })
 
-  test('the profile alone, for several identities in one job', async () => {
+  test('serves only the profile if exports are off, for several identities in one job', async () => {
     const job = newJob()
     const one = await main(job, { 'export-environment-variables': 'false' })
     const two = await main(job, {
@@ -183,7 +183,7 @@ describe.each(NODES)('on %s', (node) => {
     await nothingLeft(job)
   })
 
-  test('two steps in one job unwind', async () => {
+  test('two steps with refresh in one job unwind to the state before the first', async () => {
     const job = newJob()
     await main(job)
     const outer = [uriOf(job), fileOf(job)]
@@ -198,7 +198,7 @@ describe.each(NODES)('on %s', (node) => {
     await nothingLeft(job)
   })
 
-  test('beside a step that exports its key, main warns; both unwind', async () => {
+  test('next to a step that exports its key, main warns; both unwind', async () => {
     const job = newJob()
     await job.main(world.byKey)
     const second = await main(job)
@@ -210,7 +210,7 @@ describe.each(NODES)('on %s', (node) => {
     await nothingLeft(job)
   })
 
-  describe('the end', () => {
+  describe('the end of the keeper', () => {
     seen('a keeper that was killed: post warns and restores', async () => {
       const job = newJob()
       await main(job)
@@ -226,7 +226,7 @@ describe.each(NODES)('on %s', (node) => {
       await nothingLeft(job)
     })
 
-    test('its folder is gone: nothing is left, though no post ran', async () => {
+    test('follows the removal of its folder, and nothing is left although no post ran', async () => {
       const job = newJob()
       await main(job)
       for (const name of readdirSync(job.temp)) rmSync(join(job.temp, name), { recursive: true })
@@ -270,7 +270,7 @@ describe.each(NODES)('on %s', (node) => {
       await nothingLeft(job)
     })
 
-    test('main that is killed at any time leaves a keeper that post ends', async () => {
+    test('comes with post if main is killed at any time', async () => {
       for (const killAfter of [100, 200, 300]) {
         const job = newJob()
         await job.main({ ...world.byKey, ...REFRESH }, {}, killAfter)
@@ -281,7 +281,7 @@ describe.each(NODES)('on %s', (node) => {
     })
   })
 
-  test('a failing hand-over leaves no keeper', async () => {
+  test('a step that cannot export leaves no keeper', async () => {
     const job = newJob()
     const step = await job.main({ ...world.byKey, ...REFRESH }, { GITHUB_OUTPUT: '/dev/full' })
     expect([step.exitCode, step.env.size]).toEqual([1, 0])

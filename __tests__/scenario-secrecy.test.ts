@@ -106,7 +106,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(main.errors[0]).toContain('role-to-assume')
   })
 
-  test('JSON in the place of a secret: its values are masked, and no brace of the log', async () => {
+  test('if a secret is JSON, its values are masked, and no brace in the log', async () => {
     const job = startJob({ node })
     const document = { Credentials: { AccessKeyId: 'STS.pastedKeyId', AccessKeySecret: 'pastedSecret' } }
     for (const indent of [undefined, 2]) {
@@ -130,7 +130,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(main.errors).toEqual([expect.stringMatching(/^access-key-secret: white space/)])
   })
 
-  test('a token in the place of a path is masked and not shown', async () => {
+  test('a token pasted as a path is masked and not shown', async () => {
     const job = startJob({ node })
     const token = `eyJhbGciOiJSUzI1NiJ9.${'x'.repeat(80)}.c2lnbmF0dXJl`
     const main = await job.main({ ...world.byOidc, 'oidc-token-file': token, region: token })
@@ -139,7 +139,7 @@ describe.each(NODES)('on %s', (node) => {
     expect(main.errors).toEqual([expect.stringMatching(/oidc-token-file: a token or a document instead/)])
   })
 
-  test("no fault shows a secret of the job's environment", async () => {
+  test("no error shows a secret of the job's environment", async () => {
     const env = { ALICLOUD_SECRET_KEY: 'secret/of/an/earlier/step', GITHUB_TOKEN: 'ghs_secretOfTheRun' }
     const job = startJob({ node, env })
     const main = await job.main({

@@ -13,7 +13,7 @@ test('overlapping jobs leave the file as they found it, and no reader ever sees 
   expect(reads).toBeGreaterThan(16)
 }, 120_000)
 
-test('jobs killed at any instant lose nothing, and the next run takes back what they left', async () => {
+test('jobs killed at any instant lose nothing, and the next run restores what they left', async () => {
   const { reads } = await shareHome({ jobs: 12, kills: 12, seed: 2 })
   expect(reads).toBeGreaterThan(12)
 }, 120_000)
@@ -36,7 +36,7 @@ describe('jobs on one home', () => {
     await world.standIn.close()
   })
 
-  test('with one name for their profiles are both told, by main and by post', async () => {
+  test('with one profile name are both warned, by main and by post', async () => {
     const first = newJob()
     const second = newJob(first.home)
     expect((await first.main({ ...world.byKey, profile: 'ci' })).warnings).toEqual([])

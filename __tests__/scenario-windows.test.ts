@@ -212,7 +212,7 @@ describe.each(NODES)('on %s', (node) => {
     })
   })
 
-  describe('what stands in the way is found before STS is asked', () => {
+  describe('an obstacle is found before STS is asked:', () => {
     const found = (main: StepResult, name: string): void => {
       expect(main.exitCode).toBe(1)
       expect(main.errors).toEqual([expect.stringContaining(name)])

@@ -29,12 +29,12 @@ test('what is written can be read', () => {
   )
 })
 
-test('a profile is its path, its name and its ID, and nothing else', () => {
+test('of a profile only its path, its target, its name and its ID are read', () => {
   const more = { ...RECORD, profile: { ...RECORD.profile, secret: 'x' } } as StepState
   expect(parseState(stateText(more))).toEqual(RECORD)
 })
 
-describe('a text that is not a record of this version', () => {
+describe('a text that is not a state of this version is rejected', () => {
   const changed = (change: object): string => JSON.stringify({ version: 2, ...RECORD, ...change })
   test.each([
     '',
@@ -64,7 +64,7 @@ describe('a text that is not a record of this version', () => {
     expect(parseState(text)).toBeUndefined()
   })
 
-  test('such a text with nothing changed is one', () => {
+  test('the same text without a change is accepted', () => {
     expect(parseState(changed({}))).toEqual(RECORD)
   })
 })

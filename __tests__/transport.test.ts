@@ -35,7 +35,7 @@ describe('send', () => {
     }
   }
 
-  test('an answer that never ends is a time-out, and one that breaks off a broken connection', async () => {
+  test('reports an answer that never ends as a time-out, and one that breaks off as a broken connection', async () => {
     expect(await answerPart('silence')).toMatchObject({ code: 'timeout' })
     expect(await answerPart('reset')).toMatchObject({ code: 'broken' })
   })

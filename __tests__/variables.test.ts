@@ -31,15 +31,15 @@ const OSS = [
   ['OSS_SESSION_TOKEN', 'CAIS+/='],
 ]
 
-test('the nine variables, and nothing else where nothing else is asked for', () => {
+test('the nine variables of the key are exported, and nothing else unless it is requested', () => {
   expect([...variablesFor(SESSION, undefined, [])]).toEqual(ALWAYS)
 })
 
-test('the region, under its four names', () => {
+test('the region is exported under its four names', () => {
   expect([...variablesFor(SESSION, 'cn-hangzhou', [])]).toEqual([...ALWAYS, ...REGION])
 })
 
-test('the variables of single tools', () => {
+test('the variables of single tools are exported if they are requested', () => {
   expect([...variablesFor(SESSION, undefined, ['oss'])]).toEqual([...ALWAYS, ...OSS])
   expect([...variablesFor(SESSION, 'cn-hangzhou', ['oss'])]).toEqual([
     ...ALWAYS,
@@ -61,7 +61,7 @@ test('the variables of single tools', () => {
   ])
 })
 
-test('nothing that would change who a consumer is, and no empty value', () => {
+test('no variable that would change the identity of a program is exported, and no empty value', () => {
   fc.assert(
     fc.property(
       fc.subarray([...EXPORT_TARGETS]),
@@ -79,7 +79,7 @@ test('nothing that would change who a consumer is, and no empty value', () => {
   )
 })
 
-test("what a variable held before is somebody's credential, unless it is a region or a name", () => {
+test('what a variable held before counts as a credential, unless the variable holds a region or a name', () => {
   const names = [...variablesFor(SESSION, 'cn-hangzhou', EXPORT_TARGETS).keys()]
   expect(names.filter((name) => !holdsCredential(name))).toEqual([
     'ALIBABA_CLOUD_REGION_ID',
