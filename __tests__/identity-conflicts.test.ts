@@ -148,9 +148,9 @@ describe('if only a profile is written,', () => {
     ['ALICLOUD_SHARED_CREDENTIALS_FILE', '/elsewhere', /Terraform/],
     ['ALIBABA_CLOUD_CREDENTIALS_FILE', '/elsewhere', /Terraform/],
   ]
-  test.each(alone)('%s', (name, value, rival) => {
+  test.each(alone)('%s', (name, value, warning) => {
     expect(findIdentityConflicts({ [name]: value }, PROFILE, undefined)).toEqual([
-      expect.stringMatching(rival),
+      expect.stringMatching(warning),
     ])
     expect(findIdentityConflicts({ [name]: value }, BOTH, undefined)).toEqual([])
     expect(findIdentityConflicts({ [name]: '' }, PROFILE, undefined)).toEqual([])
@@ -216,11 +216,11 @@ describe('variables of single tools that an earlier identity left', () => {
       ['default_serverless_devs_key'],
       /^default_serverless_devs_key: Serverless Devs will use what an earlier identity/,
     ],
-  ] as const)('%s: %j', (target, names, rival) => {
+  ] as const)('%s: %j', (target, names, warning) => {
     const env = Object.fromEntries(names.map((name) => [name, 'x']))
     for (const passedOn of EVERY_WAY) {
       const found = findIdentityConflicts(env, passedOn, undefined)
-      expect(found).toEqual([expect.stringMatching(rival)])
+      expect(found).toEqual([expect.stringMatching(warning)])
       expect(found[0]).toContain(
         passedOn.variables
           ? `Add ${target} to export-for, or`

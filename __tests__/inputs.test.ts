@@ -35,7 +35,7 @@ function parse(given: Given, context: Partial<InputContext> = {}): Inputs {
   return parseInputs((name) => given[name], { ...CONTEXT, ...context })
 }
 
-/** The faults of these inputs; none where they are accepted. */
+/** The errors of these inputs; none if they are accepted. */
 function faultsOf(given: Given, context: Partial<InputContext> = {}): readonly string[] {
   try {
     parse(given, context)

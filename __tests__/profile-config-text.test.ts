@@ -9,7 +9,7 @@ import { brokenFile, bytes, configFile, profileName, profileOf } from './support
 
 const entry = (fields: string) => `{"current":"a","profiles":[{"name":"a",${fields}}]}`
 
-/** What is wrong with the file, and undefined where the CLI would accept it. */
+/** What is wrong with the file; undefined if the CLI would accept it. */
 function faultOf(text: string): string | undefined {
   try {
     const refusal = refusalOf(parseConfig(text, '/h/config.json'))

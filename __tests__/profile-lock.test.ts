@@ -38,7 +38,7 @@ describe('the lock', () => {
     ['long ago', '1970-01-02T00:00:00Z'],
     ['in the future', '2099-01-01T00:00:00Z'],
   ])(
-    'of a killed process on a clock from %s is taken over, and its temporary files are removed',
+    'of a killed process, dated %s, is taken over, and its temporary files are removed',
     async (_when, time) => {
       place.put(USERS)
       leaveLock(new Date(time))

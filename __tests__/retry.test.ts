@@ -160,7 +160,7 @@ function failing(
   }
 }
 
-/** What the call came to where it was not a success. */
+/** The error of a call that must fail. */
 async function failureOf(promise: Promise<unknown>): Promise<unknown> {
   return promise.then(
     () => undefined,

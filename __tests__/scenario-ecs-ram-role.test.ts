@@ -6,7 +6,7 @@ import { ACCOUNT, DEPLOY_ROLE } from './support/world.js'
 
 const HARDENED_ONLY = { hardened: true, allowV1: false }
 const BOTH = { hardened: true, allowV1: true }
-/** An instance from before the hardened mode, or one where it is switched off. */
+/** An instance from before the hardened mode, or one on which it is switched off. */
 const V1_ONLY = { hardened: false, allowV1: true }
 const WITH_ROLE = { 'role-to-assume': DEPLOY_ROLE, 'role-session-name': 'from-ecs' }
 const NO_V1 = { ALIBABA_CLOUD_IMDSV1_DISABLED: 'true' }

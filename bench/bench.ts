@@ -180,7 +180,7 @@ interface Row {
   readonly title: string
   readonly value: (name: string) => number | undefined
   readonly text: (value: number, name: string) => string
-  /** How the chart shows it, where it does. */
+  /** How the chart shows it, if it does. */
   readonly drawn?: {
     readonly unit: string
     readonly divisor?: number

@@ -1,6 +1,6 @@
 /**
- * The stand-in as the benchmark needs it: over TLS, under the real host names where there is a name
- * service, at a distance where one is asked for.
+ * The stand-in as the benchmark needs it: over TLS, under the real host names if there is a name
+ * service, at a distance if one is requested.
  */
 import { startStandIn, type StandIn } from '../stand-in/stand-in.js'
 import { trustOfOidc } from '../stand-in/policy.js'

@@ -1,6 +1,6 @@
 /**
  * One job, one identity: jobs that already hold what would make a program use another one. For
- * each, whom every program ends as, and that main warns exactly where that is not this step's
+ * each, whom every program ends as, and that main warns exactly if that is not this step's
  * session.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -36,7 +36,7 @@ interface Case {
   /** Beside those that find the variables or the profile in any case. */
   readonly also?: readonly ProgramName[]
   /**
-   * What the one warning must name, where no program that runs here shows it: a version that is
+   * What the one warning must name, if no program that runs here shows it: a version that is
    * older or newer.
    */
   readonly bySource?: RegExp

@@ -39,7 +39,7 @@ const RECIPES: Readonly<Record<ClientName, Recipe>> = {
 
 export const CLIENT_NAMES = Object.keys(RECIPES) as ClientName[]
 
-/** Where a command is on PATH; undefined where it is not. */
+/** The path of a command on PATH; undefined if it is not there. */
 export function onPath(command: string): string | undefined {
   const folders = (process.env.PATH ?? '').split(delimiter)
   return folders.map((folder) => join(folder, command)).find((path) => existsSync(path))
@@ -51,7 +51,7 @@ export function missingTool(client: ClientName): string | undefined {
 }
 
 /**
- * Does nothing where the same sources have been installed already. Rejects with what the failing
+ * Does nothing if the same sources have been installed already. Rejects with what the failing
  * command printed.
  */
 export async function install(client: ClientName): Promise<void> {

@@ -18,7 +18,7 @@ export const REAL_HOSTS = [
 export const OWN_NETWORK = 'CONSUMERS_OWN_NETWORK'
 
 /**
- * Starts a world at the real hosts' port, under a certificate for their names. Throws where these
+ * Starts a world at the real hosts' port, under a certificate for their names. Throws if these
  * names may lead to the real hosts.
  */
 export async function startRealWorld(): Promise<World> {

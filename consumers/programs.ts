@@ -39,7 +39,7 @@ export interface Program {
   readonly keepAsking?: (place: Place, seconds: number) => Promise<Answer>
   /** What a user has to add for it to use the variables. */
   readonly byVariables: string
-  /** What a user has to add for it to use the profile; undefined where it reads none. */
+  /** What a user has to add for it to use the profile; undefined if it reads none. */
   readonly byProfile: { readonly how: string; readonly env?: Readonly<Record<string, string>> } | undefined
 }
 
@@ -70,7 +70,7 @@ export const PROGRAMS: Readonly<Record<ProgramName, Program>> = {
       `${CACHE}/java/classes:${CACHE}/java/lib/*`,
       'WhoAmI',
     ]),
-    byProfile: { how: 'with `-Duser.home="$HOME"` where HOME is not the account\'s' },
+    byProfile: { how: 'with `-Duser.home="$HOME"` if HOME is not the account\'s' },
   },
   cli: {
     name: 'aliyun CLI',

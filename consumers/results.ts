@@ -55,7 +55,7 @@ export function tableOf(results: ReadonlyMap<ProgramName, Result>): string {
 }
 
 /**
- * What in a page disagrees with what was run; empty where it agrees. Each row that was run must be
+ * What in a page disagrees with what was run; empty if it agrees. Each row that was run must be
  * there; a further row must belong to a program that this machine does not have, or say that
  * nothing ran it. The version of a program that is not installed here, but found on PATH, may be
  * another.

@@ -438,7 +438,7 @@ function block(text: string): void {
   tell(...text.split('\n').map((line) => `    ${line}`.trimEnd()))
 }
 
-/** Tells a fact that has been checked; ends the story where it is none. */
+/** Prints a fact that has been checked; ends the story if it does not hold. */
 function proved(fact: string, isSo: boolean): void {
   if (!isSo) throw new Error(`Not as told: ${fact}.`)
   tell(`  ✓ ${fact}`)

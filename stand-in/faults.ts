@@ -1,5 +1,5 @@
 /**
- * What goes wrong with one request. Where nothing else is said, the service does not even look at
+ * What goes wrong with one request. Unless said otherwise, the service does not even look at
  * the request.
  */
 export type Fault =

@@ -14,8 +14,8 @@ export interface MetadataOptions {
   /** Whether the service gives out tokens. Default true. */
   readonly hardened?: boolean
   /**
-   * Whether the service answers without a token too. Default true, as on an instance where nobody
-   * has chosen.
+   * Whether the service answers without a token too. Default true, as on an instance that was not
+   * configured.
    */
   readonly allowV1?: boolean
   /** Default 127.0.0.1 and a free port; clients expect 100.100.100.200 and 80. */

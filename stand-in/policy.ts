@@ -34,7 +34,7 @@ export type IdentityPolicy = readonly IdentityStatement[]
 /** A role's AssumeRolePolicyDocument. */
 export type TrustPolicy = readonly TrustStatement[]
 
-/** Values of condition keys; several where a claim has several (`oidc:aud`). */
+/** Values of condition keys; several if a claim has several (`oidc:aud`). */
 export type Context = Readonly<Record<string, readonly string[]>>
 
 export type Verdict = 'Allow' | 'ExplicitDeny' | 'ImplicitDeny'

@@ -60,7 +60,7 @@ export interface StandIn {
   readonly setSessionLifetime: (roleArn: string, seconds: number | undefined) => void
   /**
    * A session as if it had been assumed long ago by someone else: no request, no check of any
-   * trust. Throws where there is no such role.
+   * trust. Throws if there is no such role.
    */
   readonly issueSession: (session: SessionInput) => IssuedCredentials
   /** What STS makes of a key and its token, for other services that verify signatures. */

@@ -127,7 +127,7 @@ export function createSts({ ram, issuer, trail, wireNow, issueNow }: StsParts): 
   }
 
   /**
-   * The key's owner, with the secret and, where the key is a session's, once its token has been
+   * The key's owner, with the secret and, if the key is a session's, once its token has been
    * found in order.
    */
   function findKey(
@@ -377,7 +377,7 @@ export function createSts({ ram, issuer, trail, wireNow, issueNow }: StsParts): 
       receive(request) {
         const parameters: Parameters = new Map([...request.query, ...request.form])
         const action = parameters.get('Action') ?? request.headers['x-acs-action']
-        // Noted even where a fault takes the request: for all that the client knows, STS has seen
+        // Noted even if a fault takes the request: for all that the client knows, STS has seen
         // it.
         const nonce = parameters.get('SignatureNonce') ?? request.headers['x-acs-signature-nonce']
         const nonceIsNew = nonce === undefined || nonces.add(nonce)

@@ -21,7 +21,7 @@ export interface RecordedRequest {
   readonly caller: string | undefined
   /** The fault that it met. */
   readonly fault: string | undefined
-  /** Undefined where nothing was answered. */
+  /** Undefined if nothing was answered. */
   readonly status: number | undefined
   /** STS's error code. */
   readonly code: string | undefined

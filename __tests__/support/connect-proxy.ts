@@ -16,7 +16,7 @@ export interface ConnectProxy {
 
 /**
  * @param ports the port of this machine that stands for each host name
- * @param account who may use the proxy; anyone where not given
+ * @param account who may use the proxy; anyone if not given
  */
 export async function startConnectProxy(
   ports: Readonly<Record<string, number>>,

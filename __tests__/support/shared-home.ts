@@ -37,8 +37,8 @@ function randomOf(seed: number): () => number {
 }
 
 /**
- * Runs that many jobs on one home at once, and ends them in another order. Throws where a reader
- * sees anything but a whole file that names the user's own profiles, or where the file is not what
+ * Runs that many jobs on one home at once, and ends them in another order. Throws if a reader
+ * sees anything but a whole file that names the user's own profiles, or if the file is not what
  * it was in the end.
  *
  * @param kills how many mains and posts are killed on the way

