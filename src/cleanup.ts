@@ -7,10 +7,7 @@ import type { Runner } from './runner/runner.js'
 import { say, type Prose } from './text/prose.js'
 
 /** @param env what the variables hold now, to see which of them a later step has changed */
-export async function cleanUp(
-  runner: Runner,
-  env: Readonly<Record<string, string | undefined>>,
-): Promise<void> {
+export async function cleanUp(runner: Runner, env: Readonly<NodeJS.ProcessEnv>): Promise<void> {
   const state = runner.state()
   if (state === undefined) {
     runner.info(['Nothing to clean up: the main step failed before exporting anything.'])
@@ -52,7 +49,7 @@ export async function cleanUp(
 function restoreVariables(
   runner: Runner,
   variables: StepState['variables'],
-  env: Readonly<Record<string, string | undefined>>,
+  env: Readonly<NodeJS.ProcessEnv>,
 ): void {
   const ours = Object.entries(variables).filter(([name]) => isExportable(name))
   const unchanged = ours.filter(([name, { exported }]) => hashOf(env[name] ?? '') === exported)

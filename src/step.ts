@@ -9,6 +9,7 @@ import { successReport } from './handover/report.js'
 import { stsTime } from './handover/sts-time.js'
 import { partsOf } from './identity/credentials.js'
 import { firstIdentity } from './identity/first-identity.js'
+import { accountIdsIn, wantsAccountMasked } from './inputs/account-mask.js'
 import { parseInputs, secretsOf, type Inputs } from './inputs/inputs.js'
 import { defaultSessionName } from './inputs/role-session-name.js'
 import { retryPolicy } from './net/retry.js'
@@ -83,12 +84,9 @@ function maskOnEntry(runner: Runner, job: JobEnvironment): void {
   for (const secret of secretsOf(runner.input)) runner.mask(secret)
   for (const password of job.proxyPasswords) runner.mask(password)
   runner.mask(job.issuer.requestToken ?? '')
-  // Before the inputs are checked: a fault shows what was given.
-  if (!/^(false)?$/i.test(runner.input('mask-account-id') ?? '')) {
+  if (wantsAccountMasked(runner.input)) {
     runner.maskAccountIds()
-    for (const name of ['role-to-assume', 'oidc-provider-arn', 'allowed-account-ids'] as const) {
-      for (const [id] of (runner.input(name) ?? '').matchAll(/\d{6,}/g)) runner.mask(id)
-    }
+    for (const id of accountIdsIn(runner.input)) runner.mask(id)
   }
 }
 

@@ -5,7 +5,7 @@ import { logLines, type Block } from '../text/document.js'
 /** @param oidcToken the token last used; undefined if there was none */
 export async function debugClaims(
   runner: Runner,
-  { RUNNER_DEBUG }: Readonly<Record<string, string | undefined>>,
+  { RUNNER_DEBUG }: Readonly<NodeJS.ProcessEnv>,
   oidcToken: string | undefined,
 ): Promise<void> {
   if (RUNNER_DEBUG !== '1' || oidcToken === undefined) return

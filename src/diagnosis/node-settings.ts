@@ -16,7 +16,7 @@ export interface NodeSettings {
 
 /** @param version of Node.js, such as `24.18.0` */
 export async function readNodeSettings(
-  env: Readonly<Record<string, string | undefined>>,
+  env: Readonly<NodeJS.ProcessEnv>,
   version: string,
 ): Promise<NodeSettings> {
   const path = env.NODE_EXTRA_CA_CERTS || undefined

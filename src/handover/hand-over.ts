@@ -148,7 +148,7 @@ async function keepForGood(runner: Runner, inputs: Inputs, profile: ProfileTarge
  */
 function exportedVariables(
   variables: ReadonlyMap<string, string>,
-  env: Readonly<Record<string, string | undefined>>,
+  env: Readonly<NodeJS.ProcessEnv>,
 ): Readonly<Record<string, ExportedVariable>> {
   const changed = [...variables].filter(([name, value]) => env[name] !== value)
   return Object.fromEntries(

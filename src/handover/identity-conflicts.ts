@@ -42,8 +42,6 @@ export interface PassedOn {
   readonly key?: AccessKey | undefined
 }
 
-type Variables = Readonly<Record<string, string | undefined>>
-
 /**
  * For a step that does not refresh; see refresh/refresh-conflicts.ts for the other.
  *
@@ -93,7 +91,7 @@ function filesOfPythonCli(configFile: string): string | undefined {
 
 /** What the rules look at. */
 interface Machine extends PassedOn {
-  readonly env: Variables
+  readonly env: Readonly<NodeJS.ProcessEnv>
   readonly current: CurrentProfile | undefined
   readonly pythonCli: string | undefined
   /** Which of these variables hold something that is not this step's own. */
@@ -234,7 +232,7 @@ const TOOL_RULES: readonly Rule[] = [
  * step's identity
  */
 export function findIdentityConflicts(
-  env: Variables,
+  env: Readonly<NodeJS.ProcessEnv>,
   passedOn: PassedOn,
   current: CurrentProfile | undefined,
   pythonCli?: string,

@@ -15,7 +15,7 @@ const FAMILIES = [
  * secret, with that family's own token. (The CLI asks for each field by itself, and would join one
  * key's ID with another's token.) Undefined if no family is complete.
  */
-export function environmentKey(env: Readonly<Record<string, string | undefined>>): AccessKey | undefined {
+export function environmentKey(env: Readonly<NodeJS.ProcessEnv>): AccessKey | undefined {
   const value = (name: string): string | undefined => env[name]?.trim() || undefined
   for (const [id, secret, token] of FAMILIES) {
     const [accessKeyId, accessKeySecret] = [value(id), value(secret)]

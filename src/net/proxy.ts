@@ -13,8 +13,6 @@ const VARIABLES = ['https_proxy', 'HTTPS_PROXY'] as const
  */
 const ALL_VARIABLES = [...VARIABLES, 'http_proxy', 'HTTP_PROXY'] as const
 
-type Environment = Readonly<Record<string, string | undefined>>
-
 /**
  * The proxy for a URL, by this process's HTTPS_PROXY and NO_PROXY in either case; undefined for
  * none. Plain HTTP is spoken to loopback addresses and the metadata service alone, and those never
@@ -62,7 +60,7 @@ export function proxyPort({ protocol, port }: URL): number {
 }
 
 /** The passwords in the proxy variables, as written and decoded: both must be masked. */
-export function proxyPasswords(env: Environment): string[] {
+export function proxyPasswords(env: Readonly<NodeJS.ProcessEnv>): string[] {
   const passwords = givenProxies(env, ALL_VARIABLES).flatMap(([, value]) => {
     // By hand rather than by URL: a value that is no URL may still hold a password.
     const authority = value.replace(/^[a-z][a-z0-9+.-]*:\/\//i, '')
@@ -75,7 +73,10 @@ export function proxyPasswords(env: Environment): string[] {
 }
 
 /** The variables that hold something, in the order given. */
-function givenProxies<Name extends string>(env: Environment, names: readonly Name[]): [Name, string][] {
+function givenProxies<Name extends string>(
+  env: Readonly<NodeJS.ProcessEnv>,
+  names: readonly Name[],
+): [Name, string][] {
   return names.flatMap((name) => {
     const value = env[name]?.trim() ?? ''
     return value === '' ? [] : [[name, value] satisfies [Name, string]]

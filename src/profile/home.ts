@@ -2,14 +2,15 @@ import { posix, win32 } from 'node:path'
 import { say, type Prose } from '../text/prose.js'
 import { ProfileError } from './profile-error.js'
 
-type Environment = Readonly<Record<string, string | undefined>>
-
 /**
  * The path of the file that the aliyun CLI reads, by its own rule: below HOME, or on Windows below
  * HOMEDRIVE and HOMEPATH together, then USERPROFILE. Returns a ProfileError if there is no home, or
  * one that depends on the working directory: a job that writes no profile does not need it.
  */
-export function configFileOf(env: Environment, platform: NodeJS.Platform): string | ProfileError {
+export function configFileOf(
+  env: Readonly<NodeJS.ProcessEnv>,
+  platform: NodeJS.Platform,
+): string | ProfileError {
   const windows = platform === 'win32'
   const [rule, home] = windows
     ? ['HOMEDRIVE with HOMEPATH, or USERPROFILE,', homeOnWindows(env)]
@@ -35,7 +36,10 @@ export function configFileOf(env: Environment, platform: NodeJS.Platform): strin
  * and Node.js USERPROFILE, Terraform and the SDK for Python HOME. Returns a warning if the profile
  * that is written would not be found by all of them.
  */
-export function homeDisagreement(env: Environment, platform: NodeJS.Platform): Prose | undefined {
+export function homeDisagreement(
+  env: Readonly<NodeJS.ProcessEnv>,
+  platform: NodeJS.Platform,
+): Prose | undefined {
   if (platform !== 'win32') return undefined
   const used = homeOnWindows(env)
   const others = [
@@ -51,7 +55,7 @@ export function homeDisagreement(env: Environment, platform: NodeJS.Platform): P
   return say`The profile is written below ${used}, where the aliyun CLI looks for it. Other programs look elsewhere: ${list}. Set these variables to the same folder.`
 }
 
-function homeOnWindows(env: Environment): string {
+function homeOnWindows(env: Readonly<NodeJS.ProcessEnv>): string {
   return `${env.HOMEDRIVE ?? ''}${env.HOMEPATH ?? ''}` || (env.USERPROFILE ?? '')
 }
 

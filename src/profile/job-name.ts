@@ -3,7 +3,7 @@
  * no two jobs that can share a home at a time: two runners on a machine differ in their names or
  * folders.
  */
-export function jobNameOf(env: Readonly<Record<string, string | undefined>>): string {
+export function jobNameOf(env: Readonly<NodeJS.ProcessEnv>): string {
   const parts = [
     ['', env.GITHUB_REPOSITORY],
     ['run ', env.GITHUB_RUN_ID],

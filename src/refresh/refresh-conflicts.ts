@@ -25,11 +25,9 @@ import { readCurrentProfile, type CurrentProfile } from '../profile/config-file.
 import type { JobEnvironment } from '../runner/job-environment.js'
 import { say, type Prose } from '../text/prose.js'
 
-type Environment = Readonly<Record<string, string | undefined>>
-
 /** What the step serves, and what it finds on the machine. */
 export interface RefreshSurroundings {
-  readonly variables: Environment
+  readonly variables: Readonly<NodeJS.ProcessEnv>
   readonly profileName: string
   readonly setCurrent: boolean
   /** False if the profile alone is served. */
@@ -168,6 +166,6 @@ function toolConflicts({ variables }: RefreshSurroundings): Prose[] {
   })
 }
 
-function held(variables: Environment, names: readonly string[]): string[] {
+function held(variables: Readonly<NodeJS.ProcessEnv>, names: readonly string[]): string[] {
   return names.filter((name) => (variables[name] ?? '') !== '')
 }

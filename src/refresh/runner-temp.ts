@@ -8,9 +8,7 @@ import { KeeperError } from './keeper-error.js'
  *
  * @throws KeeperError if there is none, or none that can be written
  */
-export function requireRunnerTemp({
-  RUNNER_TEMP: folder = '',
-}: Readonly<Record<string, string | undefined>>): string {
+export function requireRunnerTemp({ RUNNER_TEMP: folder = '' }: Readonly<NodeJS.ProcessEnv>): string {
   try {
     if (!isAbsolute(folder) || !statSync(folder).isDirectory()) throw new Error('not a folder')
     accessSync(folder, constants.W_OK | constants.X_OK)

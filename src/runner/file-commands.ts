@@ -22,7 +22,7 @@ export class FileCommandError extends ActionError {
 const FILE_COMMANDS = ['GITHUB_ENV', 'GITHUB_OUTPUT', 'GITHUB_STATE'] as const
 
 /** @throws FileCommandError if one of the files is not there or cannot be written */
-export function requireFileCommands(env: Readonly<Record<string, string | undefined>>): void {
+export function requireFileCommands(env: Readonly<NodeJS.ProcessEnv>): void {
   for (const name of FILE_COMMANDS) {
     const path = env[name] ?? ''
     try {

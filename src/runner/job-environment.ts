@@ -13,7 +13,7 @@ import { readRunContext, type RunContext } from './run-context.js'
 /** What this step reads of the job's environment. */
 export interface JobEnvironment {
   /** Every variable by its name: for what earlier steps set, and for programs that read them. */
-  readonly variables: Readonly<Record<string, string | undefined>>
+  readonly variables: Readonly<NodeJS.ProcessEnv>
   readonly platform: NodeJS.Platform
   readonly run: RunContext
   /** The path of the aliyun CLI's config.json, or why this job has none. */
@@ -39,7 +39,7 @@ const INPUT_PREFIX = /^INPUT_/i
 
 /** Reads no file and changes nothing. */
 export function readJobEnvironment(
-  variables: Readonly<Record<string, string | undefined>>,
+  variables: Readonly<NodeJS.ProcessEnv>,
   platform: NodeJS.Platform,
 ): JobEnvironment {
   const passwords = proxyPasswords(variables)

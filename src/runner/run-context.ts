@@ -35,10 +35,8 @@ const RUNNERS = [
   ['ACT', 'act'],
 ] as const
 
-type Variables = Readonly<Record<string, string | undefined>>
-
 /** Reads the variables, not the event, which is read when it is needed. */
-export function readRunContext(variables: Variables): RunContext {
+export function readRunContext(variables: Readonly<NodeJS.ProcessEnv>): RunContext {
   const value = (name: string): string | undefined => variables[name] || undefined
   const [context, repository] = withEnvironment({ ...variables, GITHUB_EVENT_PATH: undefined }, () => {
     const read = new Context()
@@ -66,7 +64,7 @@ const LARGEST_EVENT = 32 * 1024 * 1024
  * Read only if the step fails: an event may have megabytes. The context would print a line if there
  * is no file.
  */
-function readEvent(variables: Variables): unknown {
+function readEvent(variables: Readonly<NodeJS.ProcessEnv>): unknown {
   try {
     const file = statSync(variables.GITHUB_EVENT_PATH ?? '')
     if (!file.isFile() || file.size > LARGEST_EVENT) return undefined
@@ -77,7 +75,7 @@ function readEvent(variables: Variables): unknown {
 }
 
 /** The context knows no other place than `process.env`, and this step reads that once only. */
-function withEnvironment<T>(variables: Variables, read: () => T): T {
+function withEnvironment<T>(variables: Readonly<NodeJS.ProcessEnv>, read: () => T): T {
   const { env } = process
   process.env = { ...variables }
   try {

@@ -63,7 +63,7 @@ export interface Runner {
 }
 
 /** @param env this process's environment: it names the files for commands */
-export function createRunner(env: Readonly<Record<string, string | undefined>>): Runner {
+export function createRunner(env: Readonly<NodeJS.ProcessEnv>): Runner {
   const masks = new Set<string>()
   const redactor = createRedactor()
   let accountsMasked = false
