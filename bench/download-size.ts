@@ -28,7 +28,7 @@ export function downloadSize(action: Action): DownloadSize {
 }
 
 /** Every file in the folder (of the action's own) that holds main. */
-export function distFiles(action: Action): readonly string[] {
+function distFiles(action: Action): readonly string[] {
   const top = join(action.folder, relative(action.folder, action.main).split(sep)[0] ?? '')
   if (!statSync(top).isDirectory()) return [action.main, action.post]
   return readdirSync(top, { recursive: true, encoding: 'utf8' })

@@ -18,7 +18,7 @@ export interface Result {
 
 const FOLDER = join(CACHE, 'results')
 
-export const HEADER = [
+const HEADER = [
   'Program',
   'Version',
   'From the variables',

@@ -22,7 +22,7 @@ export function withCodes(page: string): string {
  * The anchors of a code's section, which messages link to: the code in lower case, with hyphens for
  * dots and without the `.*` of a family. A code that several sections share is the first one's.
  */
-export function anchorsOf(answer: StsAnswer): string[] {
+function anchorsOf(answer: StsAnswer): string[] {
   const earlier = STS_ANSWERS.slice(0, STS_ANSWERS.indexOf(answer)).flatMap(({ codes }) =>
     codes.map(anchorOfCode),
   )

@@ -4,7 +4,7 @@ import { parseIdentityPolicy, parseTrustPolicy, trustOfRam } from './policy.js'
 import type { IdentityPolicy, PolicySource, TrustPolicy } from './policy.js'
 
 /** The account of everything that is added without one. */
-export const DEFAULT_ACCOUNT_ID = '1234567890123456'
+const DEFAULT_ACCOUNT_ID = '1234567890123456'
 
 export interface LongLivedKey {
   readonly accessKeyId: string

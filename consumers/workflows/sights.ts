@@ -18,7 +18,7 @@ export function credentialVariables({ env }: Sight): Record<string, string | und
 }
 
 /** The variables of one session and region. */
-export function variables(
+function variables(
   id: unknown,
   secret: unknown,
   token: unknown,
