@@ -128,6 +128,16 @@ function formOf(context: string): Subject['form'] {
   return 'custom'
 }
 
+/** What each form of a subject does not match. */
+const MISMATCHES: Readonly<Record<Subject['form'], Prose>> = {
+  environment: say`The job names an environment, so the subject ends with the environment. A trust policy for a branch (\`ref:refs/heads/...\`) does not match it.`,
+  'pull-request': say`The run belongs to a pull request, so the subject ends with \`pull_request\` and names no branch. A trust policy for a branch does not match it, and often should not: a pull request runs code that nobody has reviewed yet.`,
+  tag: say`The run belongs to a tag. A trust policy for branches (\`ref:refs/heads/...\`) does not match it.`,
+  branch: say`The subject names the branch. A trust policy for another branch, for an environment or for pull requests does not match it.`,
+  custom: say`The subject is not in one of GitHub's default forms. It comes from a template of the organisation or the repository (\`gh api repos/OWNER/REPO/actions/oidc/customization/sub\` shows it), or from another issuer. The trust policy must contain it in the form in which it is sent.`,
+  'service-account': say`The subject is a Kubernetes service account. A trust policy for another namespace or account does not match it, and neither does one for a workflow.`,
+}
+
 /** Why a role's trust policy may not have matched the token, the likeliest first. */
 export function likelyMismatches(claims: SafeClaims, providerArn: string, roleArn: string): Prose[] {
   const { subject = '', issuer = '', audiences, repository } = claims
@@ -144,38 +154,7 @@ export function likelyMismatches(claims: SafeClaims, providerArn: string, roleAr
       say`The subject has the immutable form, with the IDs of owner and repository after their names. GitHub sends it for repositories created, renamed or transferred after 2026-07-15 and for those that opted in, Forgejo for new ones. A trust policy written for ${withoutIds} does not match it.`,
     )
   }
-  switch (form) {
-    case 'environment':
-      reasons.push(
-        say`The job names an environment, so the subject ends with the environment. A trust policy for a branch (\`ref:refs/heads/...\`) does not match it.`,
-      )
-      break
-    case 'pull-request':
-      reasons.push(
-        say`The run belongs to a pull request, so the subject ends with \`pull_request\` and names no branch. A trust policy for a branch does not match it, and often should not: a pull request runs code that nobody has reviewed yet.`,
-      )
-      break
-    case 'tag':
-      reasons.push(
-        say`The run belongs to a tag. A trust policy for branches (\`ref:refs/heads/...\`) does not match it.`,
-      )
-      break
-    case 'branch':
-      reasons.push(
-        say`The subject names the branch. A trust policy for another branch, for an environment or for pull requests does not match it.`,
-      )
-      break
-    case 'custom':
-      reasons.push(
-        say`The subject is not in one of GitHub's default forms. It comes from a template of the organisation or the repository (\`gh api repos/OWNER/REPO/actions/oidc/customization/sub\` shows it), or from another issuer. The trust policy must contain it in the form in which it is sent.`,
-      )
-      break
-    case 'service-account':
-      reasons.push(
-        say`The subject is a Kubernetes service account. A trust policy for another namespace or account does not match it, and neither does one for a workflow.`,
-      )
-      break
-  }
+  reasons.push(MISMATCHES[form])
   if (/%3A/i.test(subject))
     reasons.push(
       say`A colon within a name is written \`%3A\` in the subject, and must be in the trust policy too.`,

@@ -1,6 +1,6 @@
 /** Why a host gave no usable answer, and what to do about it. */
 import type { Inputs } from '../inputs/inputs.js'
-import type { TransportError } from '../net/transport-error.js'
+import type { TransportError, TransportFault } from '../net/transport-error.js'
 import { GLOBAL_ENDPOINT } from '../sts/endpoint.js'
 import { list, paragraph, yaml, type Block } from '../text/document.js'
 import { say, type Prose } from '../text/prose.js'
@@ -25,7 +25,10 @@ interface Fault {
 
 /** Names the host, the proxy if there is one, and the input or variable that decides. */
 export function explainTransport(error: TransportError, inputs: Inputs, node: NodeSettings): Diagnosis {
-  const { fault, means, todo, example = [], anchor } = faultOf(error, inputs, node)
+  const { host, proxy } = error
+  const theProxy: Prose = proxy === undefined ? ['the proxy'] : say`the proxy ${proxy}`
+  const context = { error, inputs, node, host, theProxy }
+  const { fault, means, todo, example = [], anchor } = FAULTS[error.code](context)
   return {
     fault,
     said: say`What happened: ${error.text}`,
@@ -35,148 +38,146 @@ export function explainTransport(error: TransportError, inputs: Inputs, node: No
   }
 }
 
-function faultOf(error: TransportError, inputs: Inputs, node: NodeSettings): Fault {
-  const { host, proxy } = error
-  const theProxy: Prose = proxy === undefined ? ['the proxy'] : say`the proxy ${proxy}`
-  switch (error.code) {
-    case 'tls':
-      return tls(error, node)
-    case 'proxy-tls':
-      return {
-        fault: say`no trusted TLS connection to ${theProxy}`,
-        means: [
-          'The URL of the proxy begins with `https://`, so the proxy itself must show a certificate that this machine trusts. The request has not left this machine.',
-        ],
-        todo: [
-          ['Check that the proxy speaks TLS on this port; most do not, and their URL begins with `http://`.'],
-          ...trustedCas(node),
-        ],
-        anchor: ANCHORS.proxyOrTls,
-      }
-    case 'proxy-forbidden':
-      return {
-        fault: say`${theProxy} forbids ${host}`,
-        means: say`The answer 403 came from the proxy. Neither ${host} nor any \`permissions\` are the cause.`,
-        todo: [say`Ask the administrators of the proxy to allow ${host}, port 443.`, ...bypassProxy(host)],
-        anchor: ANCHORS.proxyOrTls,
-      }
-    case 'proxy-authentication':
-      return {
-        fault: error.proxyUserGiven
-          ? say`${theProxy} rejects the user and the password given`
-          : say`${theProxy} requires a user and a password`,
-        means: say`The answer 407 came from the proxy, before anything reached ${host}.`,
-        todo: [
-          [
-            "Put the user and the password into the proxy's URL, with reserved characters percent-encoded (`@` is `%40`): `HTTPS_PROXY: http://user:password@host:port`. Keep the URL in a secret.",
-          ],
-          ...bypassProxy(host),
-        ],
-        anchor: ANCHORS.proxyOrTls,
-      }
-    case 'proxy-unreachable':
-      return {
-        fault: say`${theProxy} cannot be reached, or cannot reach ${host}`,
-        means: [
-          'There is no connection to the proxy, or the proxy itself reported that it has none to the host.',
-        ],
-        todo: [
-          say`Check that \`HTTPS_PROXY\` names the right proxy and that it is running.`,
-          ...endpointHints(error, inputs),
-          ...bypassProxy(host),
-        ],
-        anchor: ANCHORS.proxyOrTls,
-      }
-    case 'proxy-redirect':
-      return {
-        fault: say`${theProxy} answered with a redirect`,
-        means: ['A proxy that requires a log-in in a browser (a captive portal) answers like this.'],
-        todo: [
-          say`Ask the administrators of the proxy to allow ${host}, port 443, without a log-in.`,
-          ...bypassProxy(host),
-        ],
-        anchor: ANCHORS.proxyOrTls,
-      }
-    case 'proxy-refused':
-      return {
-        fault: say`${theProxy} opens no tunnel to ${host}`,
-        means: say`The answer came from the proxy. Neither ${host} nor any \`permissions\` are the cause.`,
-        todo: [
-          say`Check that \`HTTPS_PROXY\` names a proxy and that it allows CONNECT to ${host}, port 443.`,
-          ...bypassProxy(host),
-        ],
-        anchor: ANCHORS.proxyOrTls,
-      }
-    case 'proxy-unsupported':
-      return {
-        fault: say`the proxy for ${host} is a SOCKS proxy, which this step does not support`,
-        means: say`The step supports HTTP proxies (\`http://\` and \`https://\`). ${host} was not asked.`,
-        todo: [['Set `HTTPS_PROXY` to an HTTP proxy for this step.'], ...bypassProxy(host)],
-        anchor: ANCHORS.proxyOrTls,
-      }
-    case 'proxy-invalid':
-      return {
-        fault: say`the variable that names the proxy for ${host} does not hold the URL of a proxy`,
-        means: say`${host} was not asked.`,
-        todo: [
-          [
-            'Set `HTTPS_PROXY` to `http://host:port` or `http://user:password@host:port`, with reserved characters of the password percent-encoded (`@` is `%40`).',
-          ],
-          ...bypassProxy(host),
-        ],
-        anchor: ANCHORS.proxyOrTls,
-      }
-    case 'unreachable':
-      return {
-        fault: say`${host} cannot be reached`,
-        means: [
-          'There is no connection: the name does not exist, or the network does not let this machine through.',
-        ],
-        todo: [...endpointHints(error, inputs), ...networkHints(error)],
-        anchor: ANCHORS.network,
-      }
-    case 'timeout':
-      return {
-        fault: say`${host} did not answer in time`,
-        means: [
-          'A firewall that drops packets looks like this, and so does a long or crowded route to the host.',
-        ],
-        todo: [
-          ...endpointHints(error, inputs),
-          ...networkHints(error),
-          say`A single call has 10 s; the whole step has \`timeout-seconds\` (${inputs.timeoutSeconds}).`,
-        ],
-        anchor: ANCHORS.network,
-      }
-    case 'broken':
-      return {
-        fault: say`the connection to ${host} broke`,
-        means: ['The connection was established, and then something on the way closed it.'],
-        todo: [...endpointHints(error, inputs), ...networkHints(error)],
-        anchor: ANCHORS.network,
-      }
-    case 'status':
-      return {
-        fault: say`${host} is overloaded or has an internal error`,
-        means: [
-          'It answered with a status that means "not now".',
-          ...(host === inputs.endpoint.host
-            ? [
-                ' STS also throttles with status 302: all jobs, tools and services of the account share 100 AssumeRole calls a second.',
-              ]
-            : []),
-        ],
-        todo: [
-          say`Run the job again. If it happens again, start fewer jobs at the same moment, or raise \`retry-max-attempts\` (${inputs.maxAttempts}) and \`timeout-seconds\` (${inputs.timeoutSeconds}).`,
-          ...mainlandHint(error, inputs),
-        ],
-        anchor: ANCHORS.throttling,
-      }
-    case 'redirect':
-      return { ...somethingElse(error, inputs), fault: say`${host} answered with a redirect` }
-    case 'nonsense':
-      return { ...somethingElse(error, inputs), fault: say`${host} returned an unexpected response` }
-  }
+/** What the explanations go by. */
+interface FaultContext {
+  readonly error: TransportError
+  readonly inputs: Inputs
+  readonly node: NodeSettings
+  readonly host: string
+  /** "the proxy", with its name if it is known. */
+  readonly theProxy: Prose
+}
+
+/** One row for each code. */
+const FAULTS: Readonly<Record<TransportFault, (context: FaultContext) => Fault>> = {
+  tls: ({ error, node }) => tls(error, node),
+  'proxy-tls': ({ node, theProxy }) => ({
+    fault: say`no trusted TLS connection to ${theProxy}`,
+    means: [
+      'The URL of the proxy begins with `https://`, so the proxy itself must show a certificate that this machine trusts. The request has not left this machine.',
+    ],
+    todo: [
+      ['Check that the proxy speaks TLS on this port; most do not, and their URL begins with `http://`.'],
+      ...trustedCas(node),
+    ],
+    anchor: ANCHORS.proxyOrTls,
+  }),
+  'proxy-forbidden': ({ host, theProxy }) => ({
+    fault: say`${theProxy} forbids ${host}`,
+    means: say`The answer 403 came from the proxy. Neither ${host} nor any \`permissions\` are the cause.`,
+    todo: [say`Ask the administrators of the proxy to allow ${host}, port 443.`, ...bypassProxy(host)],
+    anchor: ANCHORS.proxyOrTls,
+  }),
+  'proxy-authentication': ({ error, host, theProxy }) => ({
+    fault: error.proxyUserGiven
+      ? say`${theProxy} rejects the user and the password given`
+      : say`${theProxy} requires a user and a password`,
+    means: say`The answer 407 came from the proxy, before anything reached ${host}.`,
+    todo: [
+      [
+        "Put the user and the password into the proxy's URL, with reserved characters percent-encoded (`@` is `%40`): `HTTPS_PROXY: http://user:password@host:port`. Keep the URL in a secret.",
+      ],
+      ...bypassProxy(host),
+    ],
+    anchor: ANCHORS.proxyOrTls,
+  }),
+  'proxy-unreachable': ({ error, inputs, host, theProxy }) => ({
+    fault: say`${theProxy} cannot be reached, or cannot reach ${host}`,
+    means: [
+      'There is no connection to the proxy, or the proxy itself reported that it has none to the host.',
+    ],
+    todo: [
+      say`Check that \`HTTPS_PROXY\` names the right proxy and that it is running.`,
+      ...endpointHints(error, inputs),
+      ...bypassProxy(host),
+    ],
+    anchor: ANCHORS.proxyOrTls,
+  }),
+  'proxy-redirect': ({ host, theProxy }) => ({
+    fault: say`${theProxy} answered with a redirect`,
+    means: ['A proxy that requires a log-in in a browser (a captive portal) answers like this.'],
+    todo: [
+      say`Ask the administrators of the proxy to allow ${host}, port 443, without a log-in.`,
+      ...bypassProxy(host),
+    ],
+    anchor: ANCHORS.proxyOrTls,
+  }),
+  'proxy-refused': ({ host, theProxy }) => ({
+    fault: say`${theProxy} opens no tunnel to ${host}`,
+    means: say`The answer came from the proxy. Neither ${host} nor any \`permissions\` are the cause.`,
+    todo: [
+      say`Check that \`HTTPS_PROXY\` names a proxy and that it allows CONNECT to ${host}, port 443.`,
+      ...bypassProxy(host),
+    ],
+    anchor: ANCHORS.proxyOrTls,
+  }),
+  'proxy-unsupported': ({ host }) => ({
+    fault: say`the proxy for ${host} is a SOCKS proxy, which this step does not support`,
+    means: say`The step supports HTTP proxies (\`http://\` and \`https://\`). ${host} was not asked.`,
+    todo: [['Set `HTTPS_PROXY` to an HTTP proxy for this step.'], ...bypassProxy(host)],
+    anchor: ANCHORS.proxyOrTls,
+  }),
+  'proxy-invalid': ({ host }) => ({
+    fault: say`the variable that names the proxy for ${host} does not hold the URL of a proxy`,
+    means: say`${host} was not asked.`,
+    todo: [
+      [
+        'Set `HTTPS_PROXY` to `http://host:port` or `http://user:password@host:port`, with reserved characters of the password percent-encoded (`@` is `%40`).',
+      ],
+      ...bypassProxy(host),
+    ],
+    anchor: ANCHORS.proxyOrTls,
+  }),
+  unreachable: ({ error, inputs, host }) => ({
+    fault: say`${host} cannot be reached`,
+    means: [
+      'There is no connection: the name does not exist, or the network does not let this machine through.',
+    ],
+    todo: [...endpointHints(error, inputs), ...networkHints(error)],
+    anchor: ANCHORS.network,
+  }),
+  timeout: ({ error, inputs, host }) => ({
+    fault: say`${host} did not answer in time`,
+    means: [
+      'A firewall that drops packets looks like this, and so does a long or crowded route to the host.',
+    ],
+    todo: [
+      ...endpointHints(error, inputs),
+      ...networkHints(error),
+      say`A single call has 10 s; the whole step has \`timeout-seconds\` (${inputs.timeoutSeconds}).`,
+    ],
+    anchor: ANCHORS.network,
+  }),
+  broken: ({ error, inputs, host }) => ({
+    fault: say`the connection to ${host} broke`,
+    means: ['The connection was established, and then something on the way closed it.'],
+    todo: [...endpointHints(error, inputs), ...networkHints(error)],
+    anchor: ANCHORS.network,
+  }),
+  status: ({ error, inputs, host }) => ({
+    fault: say`${host} is overloaded or has an internal error`,
+    means: [
+      'It answered with a status that means "not now".',
+      ...(host === inputs.endpoint.host
+        ? [
+            ' STS also throttles with status 302: all jobs, tools and services of the account share 100 AssumeRole calls a second.',
+          ]
+        : []),
+    ],
+    todo: [
+      say`Run the job again. If it happens again, start fewer jobs at the same moment, or raise \`retry-max-attempts\` (${inputs.maxAttempts}) and \`timeout-seconds\` (${inputs.timeoutSeconds}).`,
+      ...mainlandHint(error, inputs),
+    ],
+    anchor: ANCHORS.throttling,
+  }),
+  redirect: ({ error, inputs, host }) => ({
+    ...somethingElse(error, inputs),
+    fault: say`${host} answered with a redirect`,
+  }),
+  nonsense: ({ error, inputs, host }) => ({
+    ...somethingElse(error, inputs),
+    fault: say`${host} returned an unexpected response`,
+  }),
 }
 
 function somethingElse(error: TransportError, inputs: Inputs): Omit<Fault, 'fault'> {
@@ -236,6 +237,10 @@ function tls(error: TransportError, node: NodeSettings): Fault {
       anchor,
     }
   }
+  return untrustedCertificate(host, node)
+}
+
+function untrustedCertificate(host: string, node: NodeSettings): Fault {
   return {
     fault: say`this machine does not trust the certificate of ${host}`,
     means: [
@@ -253,7 +258,7 @@ function tls(error: TransportError, node: NodeSettings): Fault {
           : 'env:\n  NODE_EXTRA_CA_CERTS: /etc/ssl/certs/company-ca.pem',
       ),
     ],
-    anchor,
+    anchor: ANCHORS.proxyOrTls,
   }
 }
 

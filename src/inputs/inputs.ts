@@ -121,14 +121,26 @@ export function parseInputs(raw: Raw, context: InputContext): Inputs {
       ...context.otherFaults,
     ])
   }
-  const profile = values.profile
   return {
+    ...settingsOf(inputs, context),
     source: parsedSource,
+    warnings: warning === undefined ? [] : [warning],
+  }
+}
+
+/** All but the source, from inputs in which nothing is wrong. */
+function settingsOf(
+  inputs: CheckedInputs,
+  { defaultSessionName }: InputContext,
+): Omit<Inputs, 'source' | 'warnings'> {
+  const { values } = inputs
+  const { profile } = values
+  return {
     roles: roleArns(inputs),
     session: {
       durationSeconds:
         values['role-duration-seconds'] ?? values['role-session-expiration'] ?? DEFAULT_DURATION_SECONDS,
-      roleSessionName: values['role-session-name'] ?? context.defaultSessionName,
+      roleSessionName: values['role-session-name'] ?? defaultSessionName,
       externalId: values['role-external-id'],
       sourceIdentity: values['source-identity'],
       policy: values['inline-session-policy'],
@@ -145,7 +157,6 @@ export function parseInputs(raw: Raw, context: InputContext): Inputs {
     profile: profile === undefined ? undefined : { name: profile, setCurrent: values['set-current-profile'] },
     cleanup: values.cleanup,
     refresh: values.refresh,
-    warnings: warning === undefined ? [] : [warning],
   }
 }
 
