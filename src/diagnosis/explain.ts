@@ -56,7 +56,8 @@ export function explain(failure: unknown, situation: Situation): Explanation {
   const cause = gaveUp === undefined ? inner : gaveUp.cause
 
   const known = diagnose(cause, notAssumed, situation)
-  if (known === undefined && failure === cause) return asItIs(failure, situation.run, secretsOf(situation))
+  if (known === undefined && failure === cause)
+    return explainByOwnMessage(failure, situation.run, secretsToHide(situation))
   const diagnosis = known ?? {
     fault: withoutFullStop(textOf(cause)),
     todo: [],
@@ -72,7 +73,7 @@ export function explain(failure: unknown, situation: Situation): Explanation {
       ? diagnosis
       : { ...diagnosis, means: [paragraph(retriesSpent(gaveUp, situation.inputs)), ...diagnosis.means] },
     situation.run,
-    secretsOf(situation, notAssumed),
+    secretsToHide(situation, notAssumed),
   )
 }
 
@@ -89,7 +90,7 @@ export function wantsCaller(failure: unknown): boolean {
 }
 
 /** An error that explains itself. Also for what fails before there are inputs. */
-export function asItIs(
+export function explainByOwnMessage(
   failure: unknown,
   run: RunContext,
   secrets: readonly (string | undefined)[] = [],
@@ -186,7 +187,10 @@ function withoutFullStop(text: Prose): Prose {
  * The last line of defence. Nothing above shows a secret, but the message of an unknown error
  * might.
  */
-function secretsOf({ inputs, oidcToken }: Situation, notAssumed?: AssumeRoleError): (string | undefined)[] {
+function secretsToHide(
+  { inputs, oidcToken }: Situation,
+  notAssumed?: AssumeRoleError,
+): (string | undefined)[] {
   const key = 'key' in inputs.source ? inputs.source.key : undefined
   return [oidcToken, ...partsOf(notAssumed?.caller?.key), ...partsOf(key)]
 }

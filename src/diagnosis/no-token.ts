@@ -20,7 +20,7 @@ export function explainNoToken(error: OidcTokenError, run: RunContext, event: un
     case 'issuer-without-tls':
       return withoutTls(error)
     case 'issuer-refused':
-      return refused(error)
+      return issuerRefused(error)
     case 'token-file':
       return tokenFile(error)
   }
@@ -157,7 +157,7 @@ function runnerWithoutIssuer(run: RunContext): Diagnosis {
   }
 }
 
-function refused(error: OidcTokenError): Diagnosis {
+function issuerRefused(error: OidcTokenError): Diagnosis {
   const { status, text } = error
   return {
     fault: say`the OIDC issuer refused to issue a token (status ${status ?? 'unknown'})`,

@@ -56,16 +56,13 @@ async function explanationOf(
   { job, known }: FailureContext,
 ): Promise<Explanation> {
   // Loaded now: a run that succeeds does without.
-  const [{ asItIs, explain, wantsCaller }, { emptySecrets }, { readNodeSettings }] = await Promise.all([
-    import('./explain.js'),
-    import('./empty-secrets.js'),
-    import('./node-settings.js'),
-  ])
+  const [{ explainByOwnMessage, explain, wantsCaller }, { emptySecrets }, { readNodeSettings }] =
+    await Promise.all([import('./explain.js'), import('./empty-secrets.js'), import('./node-settings.js')])
   const { run } = job
   const event = run.event()
   if (known === undefined) {
-    if (!(failure instanceof InputError)) return asItIs(failure, run)
-    return asItIs(failure, run, [], {
+    if (!(failure instanceof InputError)) return explainByOwnMessage(failure, run)
+    return explainByOwnMessage(failure, run, [], {
       todo: emptySecrets(runner.input, run, event),
       attachments: faultsLeftOut(failure),
     })

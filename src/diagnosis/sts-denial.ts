@@ -29,7 +29,7 @@ export function explainStsError(
     details: details(facts, notAssumed, callerArn),
   }
   const attachments = [
-    ...attached(answer?.attachment, error, notAssumed, situation),
+    ...attachmentsFor(answer?.attachment, error, notAssumed, situation),
     ...decodingCommand(detail),
   ]
   if (answer === undefined) {
@@ -39,7 +39,7 @@ export function explainStsError(
       todo: [],
       means: [
         paragraph(["This step does not know the code; STS's own words are all there is."]),
-        ...denied(detail),
+        ...accessDenied(detail),
       ],
       attachments,
       anchor: 'the-codes-of-sts',
@@ -49,7 +49,7 @@ export function explainStsError(
     ...common,
     fault: [answer.fault],
     todo: list(answer.fix.map((sentence) => [sentence])),
-    means: [...[[answer.cause], ...(answer.here?.(facts) ?? [])].map(paragraph), ...denied(detail)],
+    means: [...[[answer.cause], ...(answer.here?.(facts) ?? [])].map(paragraph), ...accessDenied(detail)],
     attachments,
     anchor: anchorOf(error.code, answer),
   }
@@ -113,7 +113,7 @@ function inWords(table: Readonly<Record<string, string>>, key: string): Prose {
   return words === undefined ? say`${key}` : [words]
 }
 
-function denied(detail: AccessDeniedDetail | undefined): Block[] {
+function accessDenied(detail: AccessDeniedDetail | undefined): Block[] {
   if (detail === undefined) return []
   const {
     authAction,
@@ -151,7 +151,7 @@ function decodingCommand(detail: AccessDeniedDetail | undefined): Block[] {
   ]
 }
 
-function attached(
+function attachmentsFor(
   kind: Attachment | undefined,
   error: StsError,
   notAssumed: AssumeRoleError | undefined,
@@ -175,7 +175,7 @@ function attached(
         heading('The token says'),
         ...fields(claimFields(claims)),
         ...(kind === 'trust'
-          ? trust(claims, providerArn, notAssumed?.roleArn, inputs.maskAccountId)
+          ? trustPolicyFor(claims, providerArn, notAssumed?.roleArn, inputs.maskAccountId)
           : providerSettings(claims)),
         ...(kind === 'fingerprint' ? fingerprintCommands(claims.issuer, providerArn) : []),
       ]
@@ -196,7 +196,7 @@ function providerSettings({ issuer, audiences }: SafeClaims): Block[] {
   ]
 }
 
-function trust(
+function trustPolicyFor(
   claims: SafeClaims,
   providerArn: string | undefined,
   roleArn: string | undefined,
@@ -220,7 +220,7 @@ function trust(
       say`This trust policy of ${roleArn} accepts exactly this subject. If the role already has one, add the statement to it:`,
     ),
     json(trustOfOidcToken(providerArn, { issuer, audiences, subject })),
-    ...masked(accountMasked),
+    ...maskNote(accountMasked),
     paragraph([
       'To accept more than this subject, move `oidc:sub` from `StringEquals` to a `StringLike` beside it, with a pattern:',
     ]),
@@ -255,12 +255,12 @@ function bothSides(
       say`2. The role's side. This trust policy of ${roleArn} accepts ${accepted}. If the role already has one, add the statement to it:`,
     ),
     json(trustOfCaller(named ?? `acs:ram::${account}:root`, terms)),
-    ...masked(inputs.maskAccountId),
+    ...maskNote(inputs.maskAccountId),
   ]
 }
 
 /** With the account masked, a policy in the log cannot be pasted as it is. */
-function masked(accountMasked: boolean): Block[] {
+function maskNote(accountMasked: boolean): Block[] {
   return accountMasked
     ? [paragraph(['`mask-account-id` is on: replace `***` in the policy with the account ID.'])]
     : []

@@ -91,7 +91,7 @@ export async function instanceSession(
         policy.trace(say`${[call]}: no token; asking without one`)
         return {}
       })
-      return await sessionFrom(ask, headers, withoutToken, mask)
+      return await sessionOfRole(ask, headers, withoutToken, mask)
     } catch (failure) {
       // If nothing has ever answered, there is no service here, and waiting does not help.
       if (!answered && failure instanceof TransportError && failure.code !== 'broken')
@@ -151,7 +151,7 @@ async function hardenedToken(
 }
 
 /** @param withoutToken why there is no token in the headers */
-async function sessionFrom(
+async function sessionOfRole(
   ask: Ask,
   headers: Readonly<Record<string, string>>,
   withoutToken: Error | undefined,

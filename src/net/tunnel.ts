@@ -139,12 +139,12 @@ function authorization({ username, password }: URL): { 'proxy-authorization'?: s
   return { 'proxy-authorization': `Basic ${Buffer.from(pair).toString('base64')}` }
 }
 
-interface Refusal {
+interface TunnelRefusal {
   readonly code: TransportFault
   readonly what: Prose
 }
 
-const OWN_DATA: Refusal = {
+const OWN_DATA: TunnelRefusal = {
   code: 'proxy-refused',
   what: ['the proxy sends data of its own where the host should speak'],
 }
@@ -154,7 +154,7 @@ function refusalIn(
   { statusCode: status = 0, statusMessage = '' }: IncomingMessage,
   head: Buffer,
   userGiven: boolean,
-): Refusal | undefined {
+): TunnelRefusal | undefined {
   // The reason is free text, and some proxies explain themselves there.
   const said = statusMessage === '' ? say`${status}` : say`${status} ${statusMessage.slice(0, 200)}`
   // A TLS server never speaks first, so what comes before our first byte is not the host's.

@@ -148,7 +148,7 @@ function reconcile(state: HomeState): HomeState {
     if (namesake !== undefined) {
       // If it was there for us, or somebody wrote it after us, what later runs found of ours is
       // over too.
-      const isOver = entry.ended || formerTexts(log, entry).includes(textOf(config, namesake))
+      const isOver = entry.ended || formerTexts(log, entry).includes(entryText(config, namesake))
       log = forget(log, entry, isOver ? entry : undefined)
       continue
     }
@@ -194,7 +194,7 @@ export function isSomebodys(state: HomeState, entry: UndoEntry): boolean {
   return (
     namesake !== undefined &&
     holderOf(state, namesake) === undefined &&
-    !formerTexts(log, entry).includes(textOf(config, namesake))
+    !formerTexts(log, entry).includes(entryText(config, namesake))
   )
 }
 
@@ -348,7 +348,7 @@ function fingerprintOf({ text }: ConfigText, entry: Entry): string | undefined {
     : fingerprint({ credentials: { accessKeyId, accessKeySecret } })
 }
 
-function textOf(config: ConfigText | undefined, { start, end }: Entry): string {
+function entryText(config: ConfigText | undefined, { start, end }: Entry): string {
   return config?.text.slice(start, end) ?? ''
 }
 

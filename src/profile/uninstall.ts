@@ -68,7 +68,7 @@ export async function uninstallProfile(
     await restoreCopy(run, there, waiting)
     return await withStore(there, (store) => uninstallFrom(store, run), waiting)
   } catch (error) {
-    return { notes: [], warnings: [await explainFailure(run, error)] }
+    return { notes: [], warnings: [await failureText(run, error)] }
   }
 }
 
@@ -137,7 +137,7 @@ async function restoreCopy({ path, id }: ProfileRun, target: string, options: St
  * What happened, how long the session stays, and who will remove it. Marks the run as ended, so
  * that the next one does.
  */
-async function explainFailure({ path, target, id }: ProfileRun, failure: unknown): Promise<Prose> {
+async function failureText({ path, target, id }: ProfileRun, failure: unknown): Promise<Prose> {
   const reason = say`The aliyun CLI's profile could not be restored. ${textOf(failure)}`
   if (id === undefined) return reason
   try {

@@ -59,7 +59,7 @@ export function orderText(order: Order): string {
 /** The order in a text; undefined if it is none, as when main ended before it had one to give. */
 export function parseOrder(text: string): Order | undefined {
   try {
-    const order = fieldsOf(jsonObject(text))
+    const order = readersOf(jsonObject(text))
     return {
       folder: order.text('folder'),
       readPath: order.text('readPath'),
@@ -168,7 +168,7 @@ interface Fields {
   readonly fields: (name: string) => Fields
 }
 
-function fieldsOf(value: unknown): Fields {
+function readersOf(value: unknown): Fields {
   if (!isJsonObject(value)) throw new NotAnOrder()
   const read = <T>(name: string, isKind: (field: unknown) => field is T): T => {
     const field = value[name]
@@ -187,7 +187,7 @@ function fieldsOf(value: unknown): Fields {
         name,
         (field): field is Record<string, string> => isJsonObject(field) && Object.values(field).every(isText),
       ),
-    fields: (name) => fieldsOf(value[name]),
+    fields: (name) => readersOf(value[name]),
   }
 }
 

@@ -56,7 +56,7 @@ export async function serve(options: KeeperServerOptions): Promise<KeeperServer>
       strangers.delete(request.socket)
       response.once('close', options.onStopped)
       void options.stop().then((report) => {
-        send(response, 200, report)
+        sendJson(response, 200, report)
       })
     } else {
       response.writeHead(404, { connection: 'close', 'content-length': 0 }).end()
@@ -70,11 +70,11 @@ export async function serve(options: KeeperServerOptions): Promise<KeeperServer>
     clearTimeout(timer)
     if ('failure' in current) {
       const { code, message, requestId } = current.failure
-      send(response, 503, { Code: code, Message: message, RequestId: requestId })
+      sendJson(response, 503, { Code: code, Message: message, RequestId: requestId })
       return
     }
     const { key, expiration } = current.session
-    send(response, 200, {
+    sendJson(response, 200, {
       Code: 'Success',
       AccessKeyId: key.accessKeyId,
       AccessKeySecret: key.accessKeySecret,
@@ -121,7 +121,7 @@ export async function serve(options: KeeperServerOptions): Promise<KeeperServer>
   }
 }
 
-function send(response: ServerResponse, status: number, body: object): void {
+function sendJson(response: ServerResponse, status: number, body: object): void {
   response
     .writeHead(status, {
       'content-type': 'application/json; charset=utf-8',
