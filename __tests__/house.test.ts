@@ -105,9 +105,7 @@ test('what is exported is imported somewhere', () => {
 })
 
 test('the sources import each other without a cycle, even of types alone', () => {
-  const importsOf = new Map(
-    SOURCES.map(({ path, imports }) => [path, imports.map(({ from }) => from)]),
-  )
+  const importsOf = new Map(SOURCES.map(({ path, imports }) => [path, imports.map(({ from }) => from)]))
   const done = new Set<string>()
   const cycleFrom = (path: string, way: readonly string[]): readonly string[] | undefined => {
     if (way.includes(path)) return [...way.slice(way.indexOf(path)), path]

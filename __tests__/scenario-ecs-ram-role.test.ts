@@ -362,7 +362,7 @@ beforeAll(async () => {
     (name, action, cause) => {
       const message = errorOf(name)
       expect(message).toMatch(
-        /^credential-source: ecs-ram-role: the metadata service of this machine gives no usable answer\./,
+        /^credential-source: ecs-ram-role: the metadata service of this machine returned no usable answer\./,
       )
       expect(message).toContain('gave up after 2 attempts')
       expect(message).toContain(cause)

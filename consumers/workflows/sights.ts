@@ -18,12 +18,7 @@ export function credentialVariables({ env }: Sight): Record<string, string | und
 }
 
 /** The variables of one session and region. */
-function variables(
-  id: unknown,
-  secret: unknown,
-  token: unknown,
-  region: string,
-): Record<string, unknown> {
+function variables(id: unknown, secret: unknown, token: unknown, region: string): Record<string, unknown> {
   return {
     ALIBABA_CLOUD_ACCESS_KEY_ID: id,
     ALIBABA_CLOUD_ACCESS_KEY_SECRET: secret,
