@@ -51,7 +51,7 @@ describe('docs/troubleshooting.md', () => {
     }
   })
 
-  test('is not written if it has lost its marks', () => {
+  test('a page that has lost its marks is not written', () => {
     expect(() => withCodes('# Troubleshooting')).toThrow('marks')
   })
 })

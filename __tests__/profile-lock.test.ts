@@ -146,7 +146,7 @@ describe('the lock', () => {
     expect(place.files()).toEqual(['config.json'])
   })
 
-  test('if stale and removed slowly, does not make a process remove the fresh one', async () => {
+  test('a slow breaker of a stale lock cannot remove the fresh one', async () => {
     fs.mkdirSync(dirname(place.path))
     leaveLock(new Date(0))
     // The faster one removes the stale lock and makes its own right before the slower one removes

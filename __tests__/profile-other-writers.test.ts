@@ -164,7 +164,7 @@ posixOnly('Windows replaces no file that somebody has open')(
   },
 )
 
-test('a program that never stops writing makes the run fail in the end, with nothing lost', async () => {
+test('a program that never stops writing makes us fail in the end, with nothing lost', async () => {
   place.put(USERS)
   let writes = 0
   const sync = (): Promise<void> => {

@@ -110,7 +110,7 @@ describeOnPosix('links', () => {
     expect(place.files(join(place.home, 'dotfiles'))).toEqual(['aliyun.json'])
   })
 
-  test('if somebody replaced the link with a file meanwhile, the session is removed from both files', async () => {
+  test('a link that somebody replaced by a file meanwhile: the session goes from both', async () => {
     const target = join(place.home, 'dotfiles', 'aliyun.json')
     place.put(USERS, target)
     fs.mkdirSync(dirname(place.path))

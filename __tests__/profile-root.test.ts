@@ -90,7 +90,7 @@ describeAsRoot("root in another user's home", () => {
     expect(place.files()).toEqual([])
   })
 
-  test('nothing that a third user wrote is trusted', async () => {
+  test('believes nothing that a third user wrote', async () => {
     giveHome()
     place.put(USERS)
     fs.chownSync(place.path, 77, 78)

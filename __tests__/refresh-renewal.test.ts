@@ -134,7 +134,7 @@ test('a machine that wakes up after hours renews at once', async () => {
   expect(await asker).toBe('STS.2')
 })
 
-test('after a failure, one renewal that succeeds is enough', async () => {
+test('recovery needs nothing but a mint that succeeds', async () => {
   const renewal = start(900)
   clock += 1_000_000
   renewal.renewIfDue()

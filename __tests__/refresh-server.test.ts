@@ -126,7 +126,7 @@ test.each([
   expect(stops).toBe(0)
 })
 
-test('the stop path answers once, and reports when its answer has been sent', async () => {
+test('the stop path answers once, and says when its answer has gone', async () => {
   const gone = new Promise<void>((done) => (onStopped = done))
   const answers = await Promise.all([ask(`/${STOP}`, 'POST'), gone])
   expect(answers[0]).toEqual({ status: 200, body: '{"renewals":3,"troubles":[]}' })

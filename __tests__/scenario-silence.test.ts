@@ -49,7 +49,7 @@ beforeAll(async () => {
   test.each([
     ['nameServer', /sts\.cn-hangzhou\.aliyuncs\.com[^]*(no connection \(EAI_AGAIN\)|no answer within)/],
     ['packets', new RegExp(`${SILENT_ADDRESS.replaceAll('.', '\\.')}[^]*no answer within`)],
-  ] as const)('if %s is silent, the step ends with one error and exports nothing', (name, words) => {
+  ] as const)('silence of %s: one error, nothing exported, and an end', (name, words) => {
     expect(outcomes[`${name} ${node}`]).toEqual({
       exitCode: 1,
       errors: [expect.stringMatching(words)],

@@ -13,7 +13,7 @@ describe('TransportError', () => {
 
 describe('send', () => {
   /** A server that answers with so much of a body and then nothing more, or breaks off. */
-  const answerPart = async (then: 'silence' | 'reset', timeoutMs: number): Promise<unknown> => {
+  const answerPart = async (then: 'silence' | 'reset'): Promise<unknown> => {
     const server = createServer((_, response) => {
       response.writeHead(200, { 'content-length': 100 })
       response.write('a part', () => {
@@ -25,7 +25,7 @@ describe('send', () => {
     const port = typeof address === 'object' && address !== null ? address.port : 0
     try {
       const url = new URL(`http://127.0.0.1:${port}`)
-      const policy = { deadline: performance.now() + timeoutMs, trace: () => undefined }
+      const policy = { deadline: performance.now() + 300, trace: () => undefined }
       return await send({ method: 'GET', url, headers: {} }, { call: 'Call', policy }).catch(
         (failure: unknown) => failure,
       )
@@ -35,8 +35,8 @@ describe('send', () => {
     }
   }
 
-  test('reports an answer that never ends as a time-out, and one that breaks off as a broken connection', async () => {
-    expect(await answerPart('silence', 300)).toMatchObject({ code: 'timeout' })
-    expect(await answerPart('reset', 25_000)).toMatchObject({ code: 'broken' })
+  test('an answer that never ends is a time-out, and one that breaks off a broken connection', async () => {
+    expect(await answerPart('silence')).toMatchObject({ code: 'timeout' })
+    expect(await answerPart('reset')).toMatchObject({ code: 'broken' })
   })
 })

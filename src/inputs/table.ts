@@ -96,7 +96,7 @@ export const INPUTS = {
   'export-for': { parse: oneOrSeveral(EXPORT_TARGETS) },
   'output-credentials': { parse: yamlBoolean, default: 'false' },
   'mask-account-id': { parse: yamlBoolean, default: 'false' },
-  profile: { parse: matching(/^\P{Cc}*$/u, 'a name without line breaks or control characters') },
+  profile: { parse: matching(/^\P{Cc}*$/u, 'a name without line breaks and control characters') },
   'set-current-profile': { parse: yamlBoolean, default: 'true' },
   cleanup: { parse: yamlBoolean, default: 'true' },
   refresh: { parse: yamlBoolean, default: 'false' },

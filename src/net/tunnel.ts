@@ -119,7 +119,7 @@ async function openTunnel(
     })
     request.once('connect', (response, socket, head) => {
       const refusal = refusalIn(response, head, proxy.username !== '')
-      // Errors of the tunnel are reported by the TLS session in it.
+      // What becomes of the tunnel is told by the TLS session in it.
       socket.on('error', () => undefined)
       if (refusal === undefined && socket instanceof Socket) {
         resolve(socket)
@@ -139,12 +139,12 @@ function authorization({ username, password }: URL): { 'proxy-authorization'?: s
   return { 'proxy-authorization': `Basic ${Buffer.from(pair).toString('base64')}` }
 }
 
-interface TunnelRefusal {
+interface Refusal {
   readonly code: TransportFault
   readonly what: Prose
 }
 
-const OWN_DATA: TunnelRefusal = {
+const OWN_DATA: Refusal = {
   code: 'proxy-refused',
   what: ['the proxy sends data of its own where the host should speak'],
 }
@@ -154,7 +154,7 @@ function refusalIn(
   { statusCode: status = 0, statusMessage = '' }: IncomingMessage,
   head: Buffer,
   userGiven: boolean,
-): TunnelRefusal | undefined {
+): Refusal | undefined {
   // The reason is free text, and some proxies explain themselves there.
   const said = statusMessage === '' ? say`${status}` : say`${status} ${statusMessage.slice(0, 200)}`
   // A TLS server never speaks first, so what comes before our first byte is not the host's.

@@ -34,7 +34,6 @@ export interface HomeState {
   readonly log: UndoLog
 }
 
-/** A profile to write, and for whom. */
 export interface Installation {
   readonly run: string
   readonly job: string
@@ -148,7 +147,7 @@ function reconcile(state: HomeState): HomeState {
     if (namesake !== undefined) {
       // If it was there for us, or somebody wrote it after us, what later runs found of ours is
       // over too.
-      const isOver = entry.ended || formerTexts(log, entry).includes(entryText(config, namesake))
+      const isOver = entry.ended || formerTexts(log, entry).includes(textOf(config, namesake))
       log = forget(log, entry, isOver ? entry : undefined)
       continue
     }
@@ -194,7 +193,7 @@ export function isSomebodys(state: HomeState, entry: UndoEntry): boolean {
   return (
     namesake !== undefined &&
     holderOf(state, namesake) === undefined &&
-    !formerTexts(log, entry).includes(entryText(config, namesake))
+    !formerTexts(log, entry).includes(textOf(config, namesake))
   )
 }
 
@@ -312,7 +311,7 @@ function entryOf(state: HomeState, entry: UndoEntry): Entry | undefined {
   )
 }
 
-/** The run whose entry this is: the latest if several have one key. */
+/** The run whose entry this is: of several with one key the latest. */
 function holderOf(state: HomeState, entry: Entry): UndoEntry | undefined {
   return state.log.entries.findLast(
     (candidate) => !isReplaced(state.log, candidate) && entryOf(state, candidate) === entry,
@@ -324,7 +323,7 @@ function currentSetter(log: UndoLog): UndoEntry | undefined {
   return log.entries.findLast(({ formerCurrent }) => formerCurrent !== undefined)
 }
 
-/** The run that has set `current` to what it is; undefined if somebody else has. */
+/** The run that has set `current` to what it is, and undefined if somebody else has. */
 function currentHolder(state: HomeState): UndoEntry | undefined {
   const setter = currentSetter(state.log)
   return setter !== undefined && state.config?.currentName === nameOf(state, setter) ? setter : undefined
@@ -348,7 +347,7 @@ function fingerprintOf({ text }: ConfigText, entry: Entry): string | undefined {
     : fingerprint({ credentials: { accessKeyId, accessKeySecret } })
 }
 
-function entryText(config: ConfigText | undefined, { start, end }: Entry): string {
+function textOf(config: ConfigText | undefined, { start, end }: Entry): string {
   return config?.text.slice(start, end) ?? ''
 }
 

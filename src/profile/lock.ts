@@ -2,8 +2,8 @@
  * The lock that the jobs on one home take in turn: a directory, in which the holder's signature
  * lies, an empty file.
  *
- * - Nobody's clock matters. The holder changes the signature's modification time every second. A
- *   waiting process checks whether it changes, and measures the time by its own monotonic clock.
+ * - Nobody's clock matters. The holder changes the signature's modification time every second;
+ *   whoever waits looks whether it changes, and measures the time by its own monotonic clock.
  *   (Process IDs would say nothing: jobs that share a home may live in different containers.)
  * - A stale lock is removed by the signature seen in it. A directory with another signature is not
  *   empty and so cannot be removed: of two processes that find the same stale lock, the slower one

@@ -1,5 +1,5 @@
 import { withStore } from './store.js'
-import { commitRecord, parseRecord } from './transaction.js'
+import { commitRestored, parseRecord } from './transaction.js'
 
 /** The keeper tries again later. Milliseconds. */
 const WAIT_AT_MOST_MS = 60_000
@@ -19,7 +19,8 @@ export async function postponeExpiration(path: string, id: string, expiration: D
       const log = parseRecord(await store.read('record'), path)
       if (log === 'damaged') return
       const entries = log.entries.map((entry) => (entry.run === id ? { ...entry, expiration } : entry))
-      await commitRecord(store, log, { ...log, entries })
+      const next = { config: undefined, log: { ...log, entries } }
+      await commitRestored(store, { config: undefined, log }, next)
     },
     { waitAtMostMs: WAIT_AT_MOST_MS },
   )

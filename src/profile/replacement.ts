@@ -103,7 +103,7 @@ export function replaceBy({ temporary }: Replacement, path: string, calls: Syste
   }
 }
 
-/** Overwrites a file in place with a text of the same length. */
+/** Overwrites a file where it lies by a text of the same length. */
 export function writeInPlace(
   file: string,
   { stats, text: before }: Snapshot,

@@ -232,7 +232,7 @@ function openStore(
         return true
       }
       while (!(await waitWhileHeldOpen(attempt, platform))) await pause(1)
-      known.set(file, asOnDisk(path, next))
+      known.set(file, asItLies(path, next))
       const written = old === undefined ? before?.text : readDescriptor(old)
       if (old === undefined || written === before?.text) return
       const text = await readUntilComplete(old)
@@ -285,7 +285,7 @@ function openStore(
       if (text === before.text) return
       assertHeld()
       writeInPlace(paths.record, before, text, home)
-      known.set('record', asOnDisk(paths.record, { text, stats: before.stats }))
+      known.set('record', asItLies(paths.record, { text, stats: before.stats }))
     },
     setRecordAside: () =>
       explained(paths.record, () => {
@@ -299,7 +299,7 @@ function openStore(
 }
 
 /** What was just written, with the times that some systems give a file only when it is closed. */
-function asOnDisk(path: string, written: Snapshot | undefined): Snapshot | undefined {
+function asItLies(path: string, written: Snapshot | undefined): Snapshot | undefined {
   const stats = fs.lstatSync(path, { bigint: true, throwIfNoEntry: false })
   return written && { text: written.text, stats: stats ?? written.stats }
 }

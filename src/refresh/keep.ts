@@ -158,8 +158,8 @@ export async function keep(order: Order, onListening: (port: number) => void): P
   }
 
   process.once('SIGTERM', () => void end())
-  // Nobody reads this process's streams: post reports unexpected errors, and the sessions stay
-  // available.
+  // Nobody reads this process's streams: what it did not expect is told by post, and the sessions
+  // are served on.
   process.on('uncaughtException', (failure) => (trouble.unexpected = words(failure)))
   writeFile()
   onListening(server.port)

@@ -7,6 +7,8 @@ import { dirname, join, parse, resolve } from 'node:path'
 import { say } from '../text/prose.js'
 import { KeeperError } from './keeper-error.js'
 
+type Environment = Readonly<Record<string, string | undefined>>
+
 /** A keeper that waits for its order. */
 export interface LaunchedKeeper {
   /**
@@ -38,7 +40,7 @@ const KEPT_PATHS = ['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'SSL_CERT_DIR']
 const CA_OPTION = /^--use-(openssl|system|bundled)-ca$/
 
 /** @param variables the job's environment */
-export function launchKeeper(variables: Readonly<NodeJS.ProcessEnv>): LaunchedKeeper {
+export function launchKeeper(variables: Environment): LaunchedKeeper {
   const keeper = spawn(process.execPath, [join(dirname(process.argv[1] ?? ''), '../keeper/index.js')], {
     cwd: parse(process.execPath).root,
     env: keeperEnvironment(variables),
@@ -103,7 +105,7 @@ async function portFrom(stdout: NonNullable<ChildProcess['stdout']>): Promise<nu
   })
 }
 
-function keeperEnvironment(variables: Readonly<NodeJS.ProcessEnv>): Record<string, string> {
+function keeperEnvironment(variables: Environment): Record<string, string> {
   const options = (variables.NODE_OPTIONS ?? '').split(/\s+/).filter((option) => CA_OPTION.test(option))
   const paths = Object.entries(heldVariables(variables, KEPT_PATHS))
   return {
@@ -115,10 +117,7 @@ function keeperEnvironment(variables: Readonly<NodeJS.ProcessEnv>): Record<strin
 }
 
 /** The variables of these names that hold something. */
-export function heldVariables(
-  variables: Readonly<NodeJS.ProcessEnv>,
-  names: readonly string[],
-): Record<string, string> {
+export function heldVariables(variables: Environment, names: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     names.flatMap((name) => {
       const value = variables[name] ?? ''

@@ -29,7 +29,7 @@ export async function stopKeeper({ folder, stopUrl }: RecordedKeeper): Promise<S
   try {
     // Main was killed before it could record the keeper's address.
     if (stopUrl === undefined) return { notes: [], warnings: [] }
-    return summaryOf(await post(stopUrl))
+    return told(await post(stopUrl))
   } catch (failure) {
     const reason = nodeCodeOf(failure) ?? 'no usable answer'
     return {
@@ -43,7 +43,7 @@ export async function stopKeeper({ folder, stopUrl }: RecordedKeeper): Promise<S
   }
 }
 
-function summaryOf({ renewals, failure, troubles }: KeeperReport): StoppedKeeper {
+function told({ renewals, failure, troubles }: KeeperReport): StoppedKeeper {
   const times = renewals === 1 ? '1 time' : `${renewals} times`
   const warnings: Prose[] = troubles.map((trouble) => say`refresh: ${trouble}`)
   if (failure !== undefined) {

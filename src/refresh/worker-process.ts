@@ -43,8 +43,8 @@ export function findWorkerProcess(pid: number, readStat = statOf): WorkerProcess
 }
 
 /**
- * Whether the process still runs: false if it is gone, if another one has its ID, or if it is a
- * zombie.
+ * False if the process is gone, is another one of the same ID, or has ended and nobody has taken
+ * note.
  */
 export function isAlive({ pid, startTime }: WorkerProcess, readStat = statOf): boolean {
   const stat = readStat(pid)
