@@ -70,7 +70,7 @@ describe.each([
     expect(place.files()).toEqual(['config.json'])
   })
 
-  test('does not bring an ended session back by writing what it had read before post', async () => {
+  test('brings no ended session back by writing what it had read before post', async () => {
     place.put(USERS)
     await place.main('1', 'ci')
     const stale = place.read()

@@ -71,7 +71,7 @@ export interface StoreOptions extends LockOptions {
 /** How long a program that is about to replace config.json is waited for, in milliseconds. */
 const WRITER_PATIENCE_MS = 500
 
-/** How often the work is started again at most, once the time to wait is over. */
+/** Once the time to wait is over, the work is begun anew so often at most. */
 const LAST_ATTEMPTS = 10
 
 /**
