@@ -98,7 +98,7 @@ describe('on Windows, if programs look in different homes,', () => {
   test('a warning names the programs that look elsewhere', () => {
     const pair = { HOMEDRIVE: 'H:', HOMEPATH: '\\', USERPROFILE: 'C:\\Users\\ci' }
     expect(warn(pair)).toMatch(
-      /below H:\\, .*the SDKs for Go and Node\.js at USERPROFILE \(C:\\Users\\ci\)\. Let/,
+      /below H:\\, .*the SDKs for Go and Node\.js at USERPROFILE \(C:\\Users\\ci\)\. Set/,
     )
     expect(warn({ ...pair, HOME: 'D:\\git' })).toMatch(
       /USERPROFILE.*, Terraform and the SDK for Python at HOME \(D:\\git\)/,
