@@ -7,6 +7,7 @@ import http, { type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:h
 import https from 'node:https'
 import { isIP, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { TLSSocket } from 'node:tls'
 import { say, type Prose } from '../text/prose.js'
 import { isLoopback } from './loopback.js'
 import { isBrokenCode, isParserCode, isTlsCode, nodeCodeOf } from './node-codes.js'
@@ -202,12 +203,13 @@ async function exchange(
     }, connectTimeoutMs)
 
     sent.once('socket', (socket) => {
-      // A pooled socket is connected already, and so is one from a tunnel; a new one is ready when
-      // TLS is.
-      if (!socket.connecting) {
+      // A pooled socket is ready, and so is one from a tunnel. A new one is when TLS is, and one
+      // that was opened ahead may be anywhere between.
+      if (socket instanceof TLSSocket ? socket.authorized : !socket.connecting) {
         clearTimeout(connectTimer)
         return
       }
+      if (!socket.connecting) onStage(['TLS'])
       socket.once('lookup', () => {
         onStage(['TCP'])
       })
@@ -219,6 +221,11 @@ async function exchange(
       })
     })
     sent.once('error', fail)
+    // Nobody asked for another protocol. Without a listener Node would report nothing at all.
+    sent.once('upgrade', ({ statusCode: status = 0 }, socket) => {
+      socket.destroy()
+      fail(new TransportError('nonsense', host, say`a change of protocol (${status})`, via))
+    })
     sent.once('response', (response) => {
       clearTimeout(connectTimer)
       const parts: Buffer[] = []
