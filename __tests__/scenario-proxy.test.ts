@@ -176,6 +176,20 @@ describe.each(NODES)('on %s', (node) => {
       expect(proxy.requests[0]).toContain(`proxy-authorization: Basic ${account}`)
     })
 
+    test.each([
+      ['the password', 'hunter-2'],
+      ['the header that holds it', Buffer.from('ci:hunter-2').toString('base64')],
+    ])('%s in a status line is not shown, and no part of it where the line is cut', async (_, quoted) => {
+      for (const before of [0, 195]) {
+        const reason = `${'x'.repeat(before)} ${quoted}`
+        proxy = await startScriptedProxy(answers(`HTTP/1.1 407 ${reason}`, '', ''))
+        const main = await run('byKey', {}, { HTTPS_PROXY: `http://ci:hunter-2@${proxy.host}` })
+        expect(failed(main)).toMatch(/rejects the user and password given \(407 x* \*{1,3}/)
+        expect(main.log).not.toContain(quoted.slice(0, 4))
+        await proxy.close()
+      }
+    })
+
     test('a status line with workflow commands in it stays text', async () => {
       const attack = '403 x ::stop-commands::y ##[set-output name=a]b'
       proxy = await startScriptedProxy(answers(`HTTP/1.1 ${attack}`, '', ''))
