@@ -6,10 +6,18 @@
  * KiB.
  */
 
+import { setTimeout as pause } from 'node:timers/promises'
+
 /** How long a slow reader of stdout may hold up the end, in milliseconds. */
 const FLUSH_MS = 10_000
 /** The same after a signal: the runner kills 7.5 s after SIGINT, and 2.5 s after SIGTERM. */
 const FLUSH_AFTER_SIGNAL_MS = 2_000
+
+/**
+ * How long what nobody needs any more may hold up the end of a step that has failed, in
+ * milliseconds: a name look-up that was given up, or a file system that does not answer.
+ */
+const THREADS_MS = 3_000
 
 /**
  * Ends the process once the work is done, with the exit code that it set, or once a signal comes.
@@ -33,7 +41,23 @@ export function endAfter(work: Promise<void>): void {
       process.exitCode = 1
     })
     .then(async () => flushed(FLUSH_MS))
+    .then(async () => {
+      // `process.exit` waits for look-ups. glibc ends them soon, as main asks it to; the resolvers
+      // of macOS, and systemd's, take their own time. A signal is a failure as well, so that a
+      // success has to wait.
+      if (process.exitCode !== undefined && process.exitCode !== 0 && !(await threadsDone(THREADS_MS)))
+        process.kill(process.pid, 'SIGKILL')
+    })
     .finally(() => process.exit())
+}
+
+/** Whether nothing is left that runs in Node's thread pool. */
+async function threadsDone(atMostMs: number): Promise<boolean> {
+  const end = performance.now() + atMostMs
+  const busy = (): boolean =>
+    process.getActiveResourcesInfo().some((name) => /^(GetAddrInfo|FS)Req/.test(name))
+  while (busy() && performance.now() < end) await pause(20)
+  return !busy()
 }
 
 /**
