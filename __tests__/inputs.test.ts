@@ -732,6 +732,23 @@ describe('an account ID that the workflow has as a number', () => {
   })
 })
 
+describe('a name that the workflow has as a number', () => {
+  test.each([
+    ['role-session-name', BY_KEY],
+    ['role-external-id', BY_KEY],
+    ['source-identity', BY_KEY],
+    ['profile', { ...BY_KEY, region: 'cn-hangzhou' }],
+  ] as const)(
+    '%s, rounded, is told to be put in quotes; a name that only looks like one is a name',
+    (name, others) => {
+      const [fault, ...more] = faultsOf({ ...others, [name]: '1.23456789012346E+15' })
+      expect(fault).toMatch(new RegExp(`^${name}: got "1\\.23456789012346E\\+15", .*put it in quotes`))
+      expect(more).toEqual([])
+      expect(faultsOf({ ...others, [name]: 'release-1E+15' })).toEqual([])
+    },
+  )
+})
+
 describe('allowed-account-ids', () => {
   test('is held against the last role before anything is asked of STS', () => {
     const allowed = { ...BY_KEY, 'allowed-account-ids': '42, 43' }
