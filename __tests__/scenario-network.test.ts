@@ -375,8 +375,13 @@ describe.each(NODES)('on %s', (node) => {
 
     test('NO_PROXY takes a host out', async () => {
       proxy = await startConnectProxy(ports())
-      proxied({ HTTPS_PROXY: `http://${proxy.host}`, NO_PROXY: '.example.com,127.0.0.1,aliyuncs.com' })
-      await job.main({ ...inputs(), 'timeout-seconds': '5' })
+      proxied({ HTTPS_PROXY: `http://${proxy.host}`, NO_PROXY: '.example.com,127.0.0.1,nowhere.invalid' })
+      const main = await job.main({
+        ...inputs(),
+        'sts-endpoint': 'sts.nowhere.invalid',
+        'retry-max-attempts': '1',
+      })
+      expect(main.errors[0]).toMatch(/sts\.nowhere\.invalid: no (such host name|connection)/)
       expect(proxy.asked).toEqual([`${ISSUER_HOST}:443`])
     })
 

@@ -31,8 +31,8 @@ beforeAll(async () => {
   const cases = NODES.flatMap((node) =>
     Object.entries(CASES).map(([name, given]): [string, SilentCase] => [
       `${name} ${node}`,
-      // glibc alone would wait 10 s for the name server, whatever the deadline.
-      { ...given, node, killAfter: 9_000 },
+      // glibc alone would wait 150 s for the name server, whatever the deadline.
+      { ...given, node, killAfter: 60_000 },
     ]),
   )
   const driver = ['--import', 'tsx', join(import.meta.dirname, 'support/in-silent-network.ts')]
@@ -43,7 +43,7 @@ beforeAll(async () => {
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)])
   if (stdout === '') throw new Error(stderr)
   outcomes = JSON.parse(stdout) as typeof outcomes
-}, 60_000)
+}, 120_000)
 
 ;(obstacle === undefined ? describe : describe.skip).each(NODES)('on %s', (node) => {
   test.each([

@@ -26,7 +26,8 @@ export type SilentOutcome = Pick<StepResult, 'exitCode' | 'errors' | 'stderr'> &
 if (process.argv[1] === import.meta.filename) {
   const folder = mkdtempSync(join(tmpdir(), 'silent-'))
   const resolver = join(folder, 'resolv.conf')
-  writeFileSync(resolver, `nameserver ${SILENT_ADDRESS}\n`)
+  // The most that glibc takes: without bounds of its own a step would wait for minutes.
+  writeFileSync(resolver, `nameserver ${SILENT_ADDRESS}\noptions timeout:30 attempts:5\n`)
   execFileSync('mount', ['--bind', resolver, '/etc/resolv.conf'])
   // A route that leads to this machine's own loopback, which has no such address.
   execFileSync('ip', ['route', 'add', `${SILENT_ADDRESS}/32`, 'dev', 'lo'])
