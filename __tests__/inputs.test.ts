@@ -920,12 +920,16 @@ describe('a value in the wrong place', () => {
     expect(faultsOf({ ...BY_OIDC, 'oidc-token-file': text, region: text }).join()).not.toMatch(/Nobody|eyJ/)
   })
 
-  test.each(['/var/run/secrets/token', 'token', 'a b/to.ken', 'C:\\run\\token.v1.jwt', './eyes.v1.txt'])(
-    'oidc-token-file: %j is a path',
-    (path) => {
-      expect(parse({ ...BY_OIDC, 'oidc-token-file': path }).source).toMatchObject({ tokenFile: path })
-    },
-  )
+  test.each([
+    '/var/run/secrets/token',
+    'token',
+    'a b/to.ken',
+    'C:\\run\\token.v1.jwt',
+    './eyes.v1.txt',
+    '/srv/eyetracker.d/token',
+  ])('oidc-token-file: %j is a path', (path) => {
+    expect(parse({ ...BY_OIDC, 'oidc-token-file': path }).source).toMatchObject({ tokenFile: path })
+  })
 
   test.each(SECRET_INPUTS)('%s: a JSON document is refused without being shown', (name) => {
     for (const indent of [undefined, 2]) {
