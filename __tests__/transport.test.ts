@@ -46,7 +46,10 @@ describe('send', () => {
   }
 
   test('an answer that never ends is a time-out, and one that breaks off a broken connection', async () => {
-    expect(await answerPart('silence')).toMatchObject({ code: 'timeout' })
+    expect(await answerPart('silence')).toMatchObject({
+      code: 'timeout',
+      message: expect.stringMatching(/no answer within 0\.3 s$/),
+    })
     expect(await answerPart('reset')).toMatchObject({ code: 'broken' })
   })
 
@@ -91,6 +94,11 @@ describe('send', () => {
       expect(await get(`https://${authority}`, { connectTimeoutMs: 50 })).toMatchObject({
         code: 'timeout',
         message: `${authority}: no connection within 0.1 s (waiting for TLS)`,
+      })
+      // Nor has it if the call's own time ends first, and the error says so too.
+      expect(await get(`https://${authority}`, { callTimeoutMs: 50 })).toMatchObject({
+        code: 'timeout',
+        message: expect.stringMatching(/no answer within 0\.1 s \(waiting for \S+\)$/),
       })
     } finally {
       await close(server)

@@ -168,7 +168,8 @@ async function exchange(
   const via = { proxy: proxy === undefined ? undefined : proxyName(proxy) }
   return new Promise<HttpAnswer>((resolve, reject) => {
     const abort = new AbortController()
-    let waitingFor: Prose = isIP(url.hostname) === 0 ? ['name look-up or TCP'] : ['TCP']
+    /** Undefined once the connection stands. */
+    let waitingFor: Prose | undefined = isIP(url.hostname) === 0 ? ['name look-up or TCP'] : ['TCP']
     const onStage = (stage: Prose): void => {
       waitingFor = stage
     }
@@ -194,19 +195,23 @@ async function exchange(
       abort.abort()
       sent.destroy()
     }
+    const inVain = (what: string, timeout: number): void => {
+      const waited = waitingFor === undefined ? [] : say` (waiting for ${waitingFor})`
+      giveUp(say`${[what]} within ${[inSeconds(timeout)]}${waited}`)
+    }
     const callTimeout = Math.max(1, Math.min(callTimeoutMs, policy.deadline - performance.now()))
-    const callTimer = setTimeout(() => {
-      giveUp(say`no answer within ${[inSeconds(callTimeout)]}`)
-    }, callTimeout)
-    const connectTimer = setTimeout(() => {
-      giveUp(say`no connection within ${[inSeconds(connectTimeoutMs)]} (waiting for ${waitingFor})`)
-    }, connectTimeoutMs)
+    const callTimer = setTimeout(inVain, callTimeout, 'no answer', callTimeout)
+    const connectTimer = setTimeout(inVain, connectTimeoutMs, 'no connection', connectTimeoutMs)
+    const connected = (): void => {
+      clearTimeout(connectTimer)
+      waitingFor = undefined
+    }
 
     sent.once('socket', (socket) => {
       // A pooled socket is ready, and so is one from a tunnel. A new one is when TLS is, and one
       // that was opened ahead may be anywhere between.
       if (socket instanceof TLSSocket ? socket.authorized : !socket.connecting) {
-        clearTimeout(connectTimer)
+        connected()
         return
       }
       if (!socket.connecting) onStage(['TLS'])
@@ -216,9 +221,7 @@ async function exchange(
       socket.once('connect', () => {
         onStage(['TLS'])
       })
-      socket.once(url.protocol === 'http:' ? 'connect' : 'secureConnect', () => {
-        clearTimeout(connectTimer)
-      })
+      socket.once(url.protocol === 'http:' ? 'connect' : 'secureConnect', connected)
     })
     sent.once('error', fail)
     // Nobody asked for another protocol. Without a listener Node would report nothing at all.
@@ -227,7 +230,7 @@ async function exchange(
       fail(new TransportError('nonsense', host, say`a change of protocol (${status})`, via))
     })
     sent.once('response', (response) => {
-      clearTimeout(connectTimer)
+      connected()
       const parts: Buffer[] = []
       let size = 0
       response.on('data', (part: Buffer) => {

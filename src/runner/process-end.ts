@@ -19,6 +19,9 @@ const FLUSH_AFTER_SIGNAL_MS = 2_000
  */
 const THREADS_MS = 3_000
 
+/** Whether the work is done. What is left then has bounds of its own. */
+let done = false
+
 /**
  * Ends the process once the work is done, with the exit code that it set, or once a signal comes.
  */
@@ -40,8 +43,9 @@ export function endAfter(work: Promise<void>): void {
       process.stdout.write('::error::The step failed in an unforeseen way.\n')
       process.exitCode = 1
     })
-    .then(async () => flushed(FLUSH_MS))
     .then(async () => {
+      done = true
+      await flushed(FLUSH_MS)
       // `process.exit` waits for look-ups. glibc ends them soon, as main asks it to; the resolvers
       // of macOS, and systemd's, take their own time. A signal is a failure as well, so that a
       // success has to wait.
@@ -69,6 +73,7 @@ async function threadsDone(atMostMs: number): Promise<boolean> {
  */
 export function endNotLaterThan(time: number, report: () => void): void {
   const end = (): void => {
+    if (done) return
     report()
     void flushed(FLUSH_AFTER_SIGNAL_MS).then(() => process.kill(process.pid, 'SIGKILL'))
   }
@@ -76,10 +81,10 @@ export function endNotLaterThan(time: number, report: () => void): void {
 }
 
 async function flushed(atMostMs: number): Promise<void> {
-  await new Promise<void>((done) => {
-    setTimeout(done, atMostMs)
+  await new Promise<void>((resolve) => {
+    setTimeout(resolve, atMostMs)
     process.stdout.write('', () => {
-      done()
+      resolve()
     })
   })
 }
