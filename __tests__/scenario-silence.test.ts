@@ -43,7 +43,7 @@ beforeAll(async () => {
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)])
   if (stdout === '') throw new Error(stderr)
   outcomes = JSON.parse(stdout) as typeof outcomes
-}, 120_000)
+}, 300_000)
 
 ;(obstacle === undefined ? describe : describe.skip).each(NODES)('on %s', (node) => {
   test.each([
