@@ -442,17 +442,20 @@ describe('the commands', () => {
     ])
   })
 
-  shellTest("the repositories' variables name the roles that the loop makes, in the provider's account", () => {
-    const page = readPage('docs/setup-at-scale.md')
-    const [script = ''] = blocksIn(sectionOf(page, 'One workflow for all repositories'), 'sh')
-    const { status, calls } = runWith(script, programs)
-    expect(status).toBe(0)
-    expect(calls.map((call) => [call[3], valueAfter(call, '--body')])).toEqual([
-      ['ALIBABA_CLOUD_OIDC_PROVIDER', 'acs:ram::1234567890123456:oidc-provider/github'],
-      ['ALIBABA_CLOUD_ROLE', 'acs:ram::1234567890123456:role/shop-production'],
-      ['ALIBABA_CLOUD_ROLE', 'acs:ram::1234567890123456:role/docs-production'],
-    ])
-  })
+  shellTest(
+    "the repositories' variables name the roles that the loop makes, in the provider's account",
+    () => {
+      const page = readPage('docs/setup-at-scale.md')
+      const [script = ''] = blocksIn(sectionOf(page, 'One workflow for all repositories'), 'sh')
+      const { status, calls } = runWith(script, programs)
+      expect(status).toBe(0)
+      expect(calls.map((call) => [call[3], valueAfter(call, '--body')])).toEqual([
+        ['ALIBABA_CLOUD_OIDC_PROVIDER', 'acs:ram::1234567890123456:oidc-provider/github'],
+        ['ALIBABA_CLOUD_ROLE', 'acs:ram::1234567890123456:role/shop-production'],
+        ['ALIBABA_CLOUD_ROLE', 'acs:ram::1234567890123456:role/docs-production'],
+      ])
+    },
+  )
 
   test('on the way from keys to OIDC the role accepts the token and the user', () => {
     const page = readPage('docs/from-keys-to-oidc.md')

@@ -3,7 +3,16 @@
  * archive's content.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
@@ -414,7 +423,10 @@ esac
       `${name}.tar.gz`,
       'notes.md',
     ])
-    const entries = execFileSync('tar', ['-tzf', join(copy, 'release', `${name}.tar.gz`)], {
+    const archive = join(copy, 'release', `${name}.tar.gz`)
+    const stated = /what a runner downloads.*?\| (\d+) KB/.exec(read('docs/performance.md'))?.[1]
+    expect(Number(stated) / (statSync(archive).size / 1000)).toBeCloseTo(1, 1)
+    const entries = execFileSync('tar', ['-tzf', archive], {
       encoding: 'utf8',
     }).split('\n')
     expect(entries).toEqual(
