@@ -96,6 +96,16 @@ describe('.github', () => {
       for (const { run } of steps) expect(run ?? '').not.toMatch(/\b(npm|npx|node|git (clone|checkout))\b/)
   })
 
+  test('the provenance is a file of the release beside the archive, where Scorecard looks for it', () => {
+    const steps = workflow('release.yml').jobs.publish?.steps ?? []
+    const holding = (words: string): number => steps.findIndex(({ run }) => run?.includes(words))
+    const attested = steps.findIndex((step) => 'id' in step && step.id === 'provenance')
+    expect(steps[attested]?.uses).toMatch(/^actions\/attest@/)
+    expect(holding('.tar.gz).intoto.jsonl')).toBeGreaterThan(attested)
+    expect(holding('gh release create')).toBeGreaterThan(holding('.tar.gz).intoto.jsonl'))
+    expect(steps[holding('gh release create')]?.run).toContain('release/*.intoto.jsonl')
+  })
+
   test('Dependabot looks after every folder that has dependencies', () => {
     interface Update {
       readonly 'package-ecosystem': string
