@@ -39,7 +39,7 @@ function everyBlock(language: string): { at: string; page: string; text: string 
 
 test.each(PAGES)('%s: every block says what it is', (page) => {
   for (const { language } of blocksOf(readPage(page)))
-    expect(['hcl', 'json', 'mermaid', 'sh', 'text', 'yaml']).toContain(language)
+    expect(['hcl', 'json', 'mermaid', 'sh', 'text', 'ts', 'yaml']).toContain(language)
 })
 
 interface Workflow {
