@@ -321,7 +321,7 @@ describe('the commands', () => {
     })
   })
 
-  // Outside of quotes; a paste into zsh, the shell of macOS, takes "#" and what follows as arguments.
+  // A paste into zsh, the shell of macOS, takes "#" and what follows for arguments.
   test.each(everyBlock('sh'))('$at: has no comment, which zsh would not take for one', ({ text }) => {
     expect(text.replace(/<<'EOF'\n[^]*?^EOF$/gm, '').match(/(^|\s)#.*/g)).toBeNull()
   })
