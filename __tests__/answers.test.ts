@@ -289,6 +289,10 @@ describe("GetCallerIdentity's answer", () => {
     [{ Arn: 'acs:ram::42:user/ci', AccountId: 42 }],
     [{ Arn: 'acs:ram::42:user/ci', AccountId: '42\n43' }],
     [{ Arn: ['acs:ram::42:user/ci'], AccountId: '42' }],
+    [{ Arn: 'acs:ram::43:user/ci', AccountId: '42' }],
+    [{ Arn: 'acs:ram::42:user/ci\ncommand', AccountId: '42' }],
+    [{ Arn: 'acs:ram::42:user/\u001b[2Jci', AccountId: '42' }],
+    [{ Arn: 'ci', AccountId: '42' }],
   ])('%j is none', (body) => {
     expect(() => read(body)).toThrow(/without all of its fields/)
   })

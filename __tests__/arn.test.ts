@@ -42,6 +42,10 @@ test.each([
   ' acs:ram::1:root',
   'acs:ram::1:root\n',
   'acs:ram::1:role/a\nb',
+  'acs:ram::1:role/a\rb',
+  'acs:ram::1:role/a\u2028b',
+  'acs:ram::1:role/a/\u001b[2Jb',
+  'acs:ram::1:role/a/\u202eb',
   'acs:ram::１:root',
 ])('%j is not an ARN that this step reads', (text) => {
   expect(parseArn(text)).toBeUndefined()

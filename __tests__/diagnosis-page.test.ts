@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { PAGE, withCodes } from '../scripts/troubleshooting.js'
 import { stsAnswer } from '../src/diagnosis/sts-answer.js'
@@ -49,6 +50,21 @@ describe('docs/troubleshooting.md', () => {
         codes.indexOf(headings.find((line) => codesOf(line).includes(code)) ?? ''),
       )
     }
+  })
+
+  test.each([
+    ["The step's error is about `config.json`", 'profile'],
+    ['The metadata service gives no session', 'identity'],
+  ])('%s: the words of the errors are those of the code', (heading, room) => {
+    const folder = join(import.meta.dirname, '../src', room)
+    const sources = readdirSync(folder).map((name) => readFileSync(join(folder, name), 'utf8'))
+    const section = page.slice(page.indexOf(`\n### ${heading}\n`)).split('\n### ')[1] ?? ''
+    const words = section
+      .split('\n')
+      .flatMap((line) => (/^\| (?!-|The error says)/.test(line) ? (line.split('|')[1] ?? '').split(';') : []))
+      .map((text) => text.trim())
+    expect(words.length).toBeGreaterThan(3)
+    expect(words.filter((text) => !sources.some((source) => source.includes(text)))).toEqual([])
   })
 
   test('a page that has lost its marks is not written', () => {

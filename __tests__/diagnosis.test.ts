@@ -281,7 +281,7 @@ describe('the message about a denied OIDC token', () => {
      STS said: No such OIDC Provider registered.
 
      What to do:
-     - Compare \`oidc-provider-arn\` with the ARN in the RAM console (SSO management, role-based SSO, OIDC): account ID, name, upper and lower case.
+     - Compare \`oidc-provider-arn\` with the ARN in the RAM console (Integrations, SSO, Role-based SSO, OIDC): account ID, name, upper and lower case.
      - If there is no provider yet, create one, with the token's issuer as issuer URL and its audience as client ID.
 
      The details to compare or to paste are printed above this error, and in the job summary.
@@ -324,7 +324,7 @@ describe('the message about a denied OIDC token', () => {
      STS said: Invalid audience.
 
      What to do:
-     - Add the audience to the client IDs of the provider (RAM console, SSO management, OIDC), or set \`audience\` to a client ID that it has. Both are compared letter by letter.
+     - Add the audience to the client IDs of the provider (RAM console, Integrations, SSO, Role-based SSO, OIDC), or set \`audience\` to a client ID that it has. Both are compared letter by letter.
 
      The details to compare or to paste are printed above this error, and in the job summary.
 

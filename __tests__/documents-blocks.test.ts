@@ -39,7 +39,7 @@ function everyBlock(language: string): { at: string; page: string; text: string 
 
 test.each(PAGES)('%s: every block says what it is', (page) => {
   for (const { language } of blocksOf(readPage(page)))
-    expect(['hcl', 'json', 'mermaid', 'sh', 'text', 'yaml']).toContain(language)
+    expect(['hcl', 'json', 'mermaid', 'sh', 'text', 'ts', 'yaml']).toContain(language)
 })
 
 interface Workflow {
@@ -59,6 +59,8 @@ describe('the workflows', () => {
     'access-key-id': 'LTAI5tExample',
     'access-key-secret': 'ExampleSecret',
     'security-token': 'ExampleToken',
+    'oidc-provider-arn': 'acs:ram::1234567890123456:oidc-provider/github',
+    'role-to-assume': 'acs:ram::1234567890123456:role/deploy',
   }
   const held = { accessKeyId: 'STS.Example', accessKeySecret: 'ExampleSecret', securityToken: 'ExampleToken' }
   const workflows = everyBlock('yaml')
@@ -319,6 +321,11 @@ describe('the commands', () => {
     })
   })
 
+  // A paste into zsh, the shell of macOS, takes "#" and what follows for arguments.
+  test.each(everyBlock('sh'))('$at: has no comment, which zsh would not take for one', ({ text }) => {
+    expect(text.replace(/<<'EOF'\n[^]*?^EOF$/gm, '').match(/(^|\s)#.*/g)).toBeNull()
+  })
+
   const shellcheck = testWith('shellcheck')
   // The blocks of a page follow each other in one shell.
   // SC2164: a reader of a page sees that a "cd" has failed.
@@ -427,6 +434,47 @@ describe('the commands', () => {
       'docs-production',
     ])
     for (const role of roles) expectGoodTrust(valueAfter(role, '--AssumeRolePolicyDocument'))
+    // A role without a policy may do nothing.
+    const attached = calls.filter((words) => words.includes('AttachPolicyToRole'))
+    expect(attached.map((call) => valueAfter(call, '--RoleName'))).toEqual([
+      'shop-production',
+      'docs-production',
+    ])
+  })
+
+  shellTest(
+    "the repositories' variables name the roles that the loop makes, in the provider's account",
+    () => {
+      const page = readPage('docs/setup-at-scale.md')
+      const [script = ''] = blocksIn(sectionOf(page, 'One workflow for all repositories'), 'sh')
+      const { status, calls } = runWith(script, programs)
+      expect(status).toBe(0)
+      expect(calls.map((call) => [call[3], valueAfter(call, '--body')])).toEqual([
+        ['ALIBABA_CLOUD_OIDC_PROVIDER', 'acs:ram::1234567890123456:oidc-provider/github'],
+        ['ALIBABA_CLOUD_ROLE', 'acs:ram::1234567890123456:role/shop-production'],
+        ['ALIBABA_CLOUD_ROLE', 'acs:ram::1234567890123456:role/docs-production'],
+      ])
+    },
+  )
+
+  test('on the way from keys to OIDC the role accepts the token and the user', () => {
+    const page = readPage('docs/from-keys-to-oidc.md')
+    const policy = blocksIn(page, 'json').find((text) => text.includes('oidc:sub')) ?? ''
+    const trust = parseTrustPolicy(policy)
+    const token = {
+      'oidc:iss': [`https://${ISSUER_HOST}`],
+      'oidc:aud': ['sts.aliyuncs.com'],
+      'oidc:sub': ['repo:octo-org/octo-repo:ref:refs/heads/main'],
+    }
+    const user = 'acs:ram::1234567890123456:user/ci'
+    expect([
+      evaluateTrust(
+        trust,
+        { kind: 'Federated', providerArn: 'acs:ram::1234567890123456:oidc-provider/github' },
+        token,
+      ),
+      evaluateTrust(trust, { kind: 'RAM', accountId: '1234567890123456', arn: user }, {}),
+    ]).toEqual(['Allow', 'Allow'])
   })
 })
 

@@ -735,6 +735,23 @@ describe('an account ID that the workflow has written as a number', () => {
   })
 })
 
+describe('a name that the workflow has as a number', () => {
+  test.each([
+    ['role-session-name', BY_KEY],
+    ['role-external-id', BY_KEY],
+    ['source-identity', BY_KEY],
+    ['profile', { ...BY_KEY, region: 'cn-hangzhou' }],
+  ] as const)(
+    '%s, rounded, is told to be put in quotes; a name that only looks like one is a name',
+    (name, others) => {
+      const [fault, ...more] = faultsOf({ ...others, [name]: '1.23456789012346E+15' })
+      expect(fault).toMatch(new RegExp(`^${name}: got "1\\.23456789012346E\\+15", .*put it in quotes`))
+      expect(more).toEqual([])
+      expect(faultsOf({ ...others, [name]: 'release-1E+15' })).toEqual([])
+    },
+  )
+})
+
 describe('allowed-account-ids', () => {
   test('is compared with the last role before any request', () => {
     const allowed = { ...BY_KEY, 'allowed-account-ids': '42, 43' }
@@ -766,6 +783,10 @@ describe('names that are almost those of an input', () => {
     ['session-policy', 'inline-session-policy'],
     ['access-key', 'access-key-id'],
     ['acces-key-secret', 'access-key-secret'],
+    ['expected-account-ids', 'allowed-account-ids'],
+    ['allowed-account-list', 'allowed-account-ids'],
+    ['managed-session-policy', 'inline-session-policy'],
+    ['oidc-token-path', 'oidc-token-file'],
     ['clean-up', 'cleanup'],
     ['claenup', 'cleanup'],
     ['regions', 'region'],
@@ -786,6 +807,9 @@ describe('names that are almost those of an input', () => {
     'fetch-depth',
     'node-version',
     'aws-region',
+    'output-file',
+    'working-directory',
+    'persist-credentials',
     'x',
     '',
   ])('%j is not close to any input', (name) => {
@@ -897,12 +921,16 @@ describe('a value in the wrong place', () => {
     expect(faultsOf({ ...BY_OIDC, 'oidc-token-file': text, region: text }).join()).not.toMatch(/Nobody|eyJ/)
   })
 
-  test.each(['/var/run/secrets/token', 'token', 'a b/to.ken', 'C:\\run\\token.v1.jwt', './eyes.v1.txt'])(
-    'oidc-token-file: %j is a path',
-    (path) => {
-      expect(parse({ ...BY_OIDC, 'oidc-token-file': path }).source).toMatchObject({ tokenFile: path })
-    },
-  )
+  test.each([
+    '/var/run/secrets/token',
+    'token',
+    'a b/to.ken',
+    'C:\\run\\token.v1.jwt',
+    './eyes.v1.txt',
+    '/srv/eyetracker.d/token',
+  ])('oidc-token-file: %j is a path', (path) => {
+    expect(parse({ ...BY_OIDC, 'oidc-token-file': path }).source).toMatchObject({ tokenFile: path })
+  })
 
   test.each(SECRET_INPUTS)('%s: a JSON document is refused without being shown', (name) => {
     for (const indent of [undefined, 2]) {

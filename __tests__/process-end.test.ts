@@ -87,6 +87,16 @@ describe.each(NODES)('on %s', (node) => {
   )
 
   const withPipe = posixOnly('Windows has no pipes among files')
+  withPipe('a failure is not held up by what Node itself would wait for', async () => {
+    const script = `
+      const { readFile } = await import('node:fs/promises')
+      readFile('${fifo}')
+      process.exitCode = 1
+      endNotLaterThan(performance.now() + 100, () => { console.log('too late') })
+      endAfter(Promise.resolve().then(() => { console.log('done') }))`
+    expect(await outcome(start(script))).toEqual(['done\n', null, 'SIGKILL'])
+  })
+
   withPipe('what no deadline of its own ends is ended, though Node itself would wait for it', async () => {
     const script = `
       const { readFile } = await import('node:fs/promises')

@@ -53,7 +53,7 @@ describe('a value in a message', () => {
     ['colours', '\u001b[31mred', '\\u{1b}[31mred'],
     ['what turns the direction', 'a\u202eb', 'a\\u{202e}b'],
     ['half of a pair', 'a\ud800b', 'a\\u{d800}b'],
-    ['a space that is none', 'a\u00a0b\u3164c', 'a\\u{a0}b\\u{3164}c'],
+    ['a space that is none', 'a\u00a0b\u3164c\u2800d', 'a\\u{a0}b\\u{3164}c\\u{2800}d'],
     ['an emoji', 'ship it 🚀', 'ship it 🚀'],
   ])('has its invisible characters spelled out: %s', (_name, value, shown) => {
     expect(visible(value)).toBe(shown)

@@ -3,7 +3,16 @@
  * archive's content.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
@@ -85,6 +94,16 @@ describe('.github', () => {
     // They run nothing that the repository or a registry could have changed meanwhile.
     for (const [, { steps }] of writing)
       for (const { run } of steps) expect(run ?? '').not.toMatch(/\b(npm|npx|node|git (clone|checkout))\b/)
+  })
+
+  test('the provenance is a file of the release beside the archive, where Scorecard looks for it', () => {
+    const steps = workflow('release.yml').jobs.publish?.steps ?? []
+    const holding = (words: string): number => steps.findIndex(({ run }) => run?.includes(words))
+    const attested = steps.findIndex((step) => 'id' in step && step.id === 'provenance')
+    expect(steps[attested]?.uses).toMatch(/^actions\/attest@/)
+    expect(holding('.tar.gz).intoto.jsonl')).toBeGreaterThan(attested)
+    expect(holding('gh release create')).toBeGreaterThan(holding('.tar.gz).intoto.jsonl'))
+    expect(steps[holding('gh release create')]?.run).toContain('release/*.intoto.jsonl')
   })
 
   test('Dependabot looks after every folder that has dependencies', () => {
@@ -414,7 +433,10 @@ esac
       `${name}.tar.gz`,
       'notes.md',
     ])
-    const entries = execFileSync('tar', ['-tzf', join(copy, 'release', `${name}.tar.gz`)], {
+    const archive = join(copy, 'release', `${name}.tar.gz`)
+    const stated = /what a runner downloads.*?\| (\d+) KB/.exec(read('docs/performance.md'))?.[1]
+    expect(Number(stated) / (statSync(archive).size / 1000)).toBeCloseTo(1, 1)
+    const entries = execFileSync('tar', ['-tzf', archive], {
       encoding: 'utf8',
     }).split('\n')
     expect(entries).toEqual(

@@ -576,25 +576,34 @@ describe('a job', () => {
 
   const signalled = posixOnly('Windows has no signals: a cancelled process is killed')
   signalled.each([
-    ['SIGINT, if that ends it', '', { exitCode: null, signal: 'SIGINT' }],
-    ['SIGTERM, if SIGINT did not', 'process.on("SIGINT", () => {})', { exitCode: null, signal: 'SIGTERM' }],
+    // Only a signal that is ignored is followed by the next one.
+    ['SIGINT, if that ends it', '', {}, { exitCode: null, signal: 'SIGINT' }],
+    [
+      'SIGTERM, if SIGINT did not',
+      'process.on("SIGINT", () => {})',
+      { afterInterrupt: 100 },
+      { exitCode: null, signal: 'SIGTERM' },
+    ],
     [
       'SIGKILL, if neither did',
       'process.on("SIGINT", () => {}); process.on("SIGTERM", () => {})',
+      { afterInterrupt: 100, afterTerminate: 100 },
       { exitCode: null, signal: 'SIGKILL' },
     ],
     [
       'SIGINT, after which it may tidy up',
       'process.on("SIGINT", () => process.exit(5))',
+      {},
       { exitCode: 5, signal: null },
     ],
-  ])('a cancelled step gets %s (ProcessInvoker.cs)', async (_, body, end) => {
+  ])('a cancelled step gets %s (ProcessInvoker.cs)', async (_, body, waits, end) => {
     const begun = join(folder(), 'begun')
     const interruption: Interruption = {
       kind: 'cancel',
       at: until(() => existsSync(begun), 'the beginning of main'),
-      afterInterrupt: 100,
-      afterTerminate: 100,
+      afterInterrupt: 3_600_000,
+      afterTerminate: 3_600_000,
+      ...waits,
     }
     const run = await main(
       `${body}; setInterval(() => {}, 1000); writeFileSync(${JSON.stringify(begun)}, "")`,

@@ -180,7 +180,7 @@ beforeAll(async () => {
     outcomes.set(node, await outcomesOf(cases))
   })
   await Promise.all(runs)
-}, 120_000)
+}, 300_000)
 
 ;(obstacle === undefined ? describe : describe.skip).each(NODES)('on %s', (node) => {
   const outcome = (name: Name): Outcome => {

@@ -267,7 +267,7 @@ test('any text in any field of any answer is printed without a workflow command'
     }),
     { numRuns: 10 },
   )
-}, 120_000)
+}, 300_000)
 
 describe('the metadata service', () => {
   const answers = TEXTS.flatMap(([name, text]) => [
@@ -292,5 +292,5 @@ describe('the metadata service', () => {
       ]),
     )
     for (const outcome of Object.values(await outcomesOf(cases))) refuseEffects(outcome)
-  }, 120_000)
+  }, 300_000)
 })

@@ -176,6 +176,20 @@ describe.each(NODES)('on %s', (node) => {
       expect(proxy.requests[0]).toContain(`proxy-authorization: Basic ${account}`)
     })
 
+    test.each([
+      ['the password', 'hunter-2'],
+      ['the header that holds it', Buffer.from('ci:hunter-2').toString('base64')],
+    ])('%s in a status line is not shown, and no part of it where the line is cut', async (_, quoted) => {
+      for (const before of [0, 195]) {
+        const reason = `${'x'.repeat(before)} ${quoted}`
+        proxy = await startScriptedProxy(answers(`HTTP/1.1 407 ${reason}`, '', ''))
+        const main = await run('byKey', {}, { HTTPS_PROXY: `http://ci:hunter-2@${proxy.host}` })
+        expect(failed(main)).toMatch(/rejects the user and password given \(407 x* \*{1,3}/)
+        expect(main.log).not.toContain(quoted.slice(0, 4))
+        await proxy.close()
+      }
+    })
+
     test('a status line with workflow commands in it stays text', async () => {
       const attack = '403 x ::stop-commands::y ##[set-output name=a]b'
       proxy = await startScriptedProxy(answers(`HTTP/1.1 ${attack}`, '', ''))
@@ -198,9 +212,14 @@ describe.each(NODES)('on %s', (node) => {
 
     test('a proxy that is not there is retried, and named', async () => {
       proxy = await startScriptedProxy(tunnels(portOf))
-      await proxy.close()
-      const main = await run('byKey', { 'retry-max-attempts': '2' })
-      expect(failed(main)).toMatch(/no connection to the proxy \(ECONNREFUSED\)/)
+      // No system gives such a port to a server that takes any.
+      const [host, inputs] = ['127.0.0.1:1', { 'retry-max-attempts': '2' }]
+      const main = await run('byKey', inputs, { HTTPS_PROXY: `http://${host}` })
+      expect([main.exitCode, main.env.size, main.errors]).toEqual([
+        1,
+        0,
+        [expect.stringContaining(`(via proxy ${host}): no connection to the proxy (ECONNREFUSED)`)],
+      ])
       expect(main.log).toMatch(/^AssumeRole: attempt 1 of 2 failed/m)
     })
 
@@ -212,7 +231,7 @@ describe.each(NODES)('on %s', (node) => {
       async (_, script) => {
         proxy = await startScriptedProxy(script)
         const main = await run('byKey', { 'timeout-seconds': '2' })
-        expect(failed(main)).toMatch(/no answer within \d\.\d s/)
+        expect(failed(main)).toMatch(/no answer within \d\.\d s \(waiting for [^)]+\)/)
       },
     )
   })

@@ -52,6 +52,14 @@ describe.each(NODES)('on %s', (node) => {
     })
   })
 
+  // The path that stops the keeper is a secret too, and only post asks for it.
+  test('with every debug option on, a step that refreshes and its post print nothing to stderr', async () => {
+    const job = startJob({ node, env: TALKATIVE })
+    const main = await job.main({ ...world.byKey, profile: 'ci', refresh: 'true' })
+    const [post] = await job.posts()
+    expect([main.exitCode, main.stderr, post?.exitCode, post?.stderr]).toEqual([0, '', 0, ''])
+  })
+
   test("if the signature is wrong, the string to sign in STS's answer is not repeated", async () => {
     const job = startJob({ node })
     const main = await job.main({ ...world.byKey, 'access-key-secret': 'not-the-secret-of-this-key' })

@@ -1,5 +1,6 @@
 /** The entry of the step itself. */
 import { readJobEnvironment } from './runner/job-environment.js'
+import { muteNodeDebug } from './runner/node-debug.js'
 import { endAfter } from './runner/process-end.js'
 import { createRunner } from './runner/runner.js'
 import { run } from './step.js'
@@ -14,9 +15,6 @@ delete process.env.NODE_TLS_REJECT_UNAUTHORIZED
 // for each name server. One attempt will do, since the step retries. This must precede the first
 // look-up.
 process.env.RES_OPTIONS = `${process.env.RES_OPTIONS ?? ''} timeout:2 attempts:1`.trim()
-// Under NODE_DEBUG=http Node itself prints every header of every request to stderr, keys and
-// signatures with them, and it read the variable before this line. This step has nothing of its own
-// to say there.
-if (process.env.NODE_DEBUG) process.stderr.write = () => true
+muteNodeDebug()
 
 endAfter(run(createRunner(process.env), readJobEnvironment(process.env, process.platform)))

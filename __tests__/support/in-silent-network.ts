@@ -8,6 +8,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { setTimeout as pause } from 'node:timers/promises'
 import { startJob, type StepInputs, type StepResult } from './job.js'
 import { startWorld } from './world.js'
 
@@ -21,12 +22,17 @@ export interface SilentCase {
   readonly killAfter: number
 }
 
-export type SilentOutcome = Pick<StepResult, 'exitCode' | 'errors' | 'stderr'> & { readonly exports: number }
+export interface SilentOutcome extends Pick<StepResult, 'conclusion' | 'errors' | 'stderr'> {
+  readonly exports: number
+  /** Whether it had to be killed. */
+  readonly killed: boolean
+}
 
 if (process.argv[1] === import.meta.filename) {
   const folder = mkdtempSync(join(tmpdir(), 'silent-'))
   const resolver = join(folder, 'resolv.conf')
-  writeFileSync(resolver, `nameserver ${SILENT_ADDRESS}\n`)
+  // The most that glibc takes: without bounds of its own a step would wait for minutes.
+  writeFileSync(resolver, `nameserver ${SILENT_ADDRESS}\noptions timeout:30 attempts:5\n`)
   execFileSync('mount', ['--bind', resolver, '/etc/resolv.conf'])
   // A route that leads to this machine's own loopback, which has no such address.
   execFileSync('ip', ['route', 'add', `${SILENT_ADDRESS}/32`, 'dev', 'lo'])
@@ -35,12 +41,21 @@ if (process.argv[1] === import.meta.filename) {
   const outcomes = await Promise.all(
     Object.entries(cases).map(async ([name, { node, inputs, killAfter }]) => {
       const job = startJob({ standIn, node })
-      const { exitCode, errors, stderr, env } = await job.main({ ...byKey, ...inputs }, {}, killAfter)
+      let killed = false
+      const at = pause(killAfter).then(() => (killed = true))
+      const { conclusion, errors, stderr, env } = await job.main(
+        { ...byKey, ...inputs },
+        {},
+        { kind: 'kill', at },
+      )
       job.remove()
-      return [name, { exitCode, errors, stderr, exports: env.size } satisfies SilentOutcome] as const
+      return [
+        name,
+        { conclusion, errors, stderr, exports: env.size, killed } satisfies SilentOutcome,
+      ] as const
     }),
   )
   await standIn.close()
   rmSync(folder, { recursive: true })
-  process.stdout.write(JSON.stringify(Object.fromEntries(outcomes)))
+  process.stdout.write(JSON.stringify(Object.fromEntries(outcomes)), () => process.exit())
 }

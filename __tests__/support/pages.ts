@@ -1,6 +1,6 @@
 /** The pages of the project, and what stands in them. */
 import { readdirSync, readFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join, posix, resolve } from 'node:path'
 
 export const ROOT = resolve(import.meta.dirname, '../..')
 
@@ -9,8 +9,13 @@ export const readPage = (path: string): string => readFileSync(join(ROOT, path),
 const markdown = (folder: string): string[] =>
   readdirSync(join(ROOT, folder)).filter((name) => name.endsWith('.md'))
 
+/** The folders, from the root, that have Markdown pages. */
+const FOLDERS = ['.', '__tests__', 'consumers', 'docs', 'examples', 'wine']
+
 /** Every Markdown page, by its path from the root. */
-export const PAGES: readonly string[] = [...markdown('.'), ...markdown('docs').map((name) => `docs/${name}`)]
+export const PAGES: readonly string[] = FOLDERS.flatMap((folder) =>
+  markdown(folder).map((name) => posix.join(folder, name)),
+)
 
 export interface Block {
   readonly language: string

@@ -48,7 +48,7 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
     cause:
       'RAM has no OIDC provider with the ARN in `oidc-provider-arn`. STS has looked at neither the token nor the role.',
     fix: [
-      'Compare `oidc-provider-arn` with the ARN in the RAM console (SSO management, role-based SSO, OIDC): account ID, name, upper and lower case.',
+      'Compare `oidc-provider-arn` with the ARN in the RAM console (Integrations, SSO, Role-based SSO, OIDC): account ID, name, upper and lower case.',
       "If there is no provider yet, create one, with the token's issuer as issuer URL and its audience as client ID.",
     ],
     here: ({ inputs: { source } }) =>
@@ -73,7 +73,7 @@ export const STS_ANSWERS: readonly StsAnswer[] = [
     cause:
       "The token's audience (`aud`) is not among the client IDs of the OIDC provider in RAM. Changing the trust policy will not help.",
     fix: [
-      'Add the audience to the client IDs of the provider (RAM console, SSO management, OIDC), or set `audience` to a client ID that it has. Both are compared letter by letter.',
+      'Add the audience to the client IDs of the provider (RAM console, Integrations, SSO, Role-based SSO, OIDC), or set `audience` to a client ID that it has. Both are compared letter by letter.',
     ],
     here: ({ inputs: { source } }) =>
       source.kind !== 'oidc'

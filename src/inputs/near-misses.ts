@@ -24,7 +24,8 @@ export function nearMisses(given: readonly string[], known: readonly string[]): 
 }
 
 /**
- * The same letters without separators and plurals; a few other letters; or one word more or less.
+ * The same letters without separators and plurals; a few other letters; one word more or less; or,
+ * of three and more, another word.
  */
 function isNear(name: string, known: string): boolean {
   const [words, knownWords] = [wordsOf(name), wordsOf(known)]
@@ -40,8 +41,13 @@ function wordsOf(name: string): string[] {
     .map((word) => word.replace(/s$/, ''))
 }
 
-/** `account-ids` for `allowed-account-ids`, `mask-aws-account-id` for `mask-account-id`. */
+/**
+ * `account-ids` for `allowed-account-ids`, `mask-aws-account-id` for `mask-account-id`,
+ * `expected-account-ids` for `allowed-account-ids`.
+ */
 function differInOneWord(some: readonly string[], others: readonly string[]): boolean {
+  if (some.length === others.length)
+    return some.length >= 3 && some.filter((word, index) => word !== others[index]).length === 1
   const [longer, shorter] = some.length > others.length ? [some, others] : [others, some]
   return (
     shorter.length >= 2 &&

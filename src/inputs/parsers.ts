@@ -87,3 +87,12 @@ export function withAccountId<T>(parser: Parser<T>): Parser<T> {
   const because: Prose = ['with an account ID that GitHub has rounded as a number: put it in quotes']
   return (text) => (ROUNDED.test(text) ? refused({ got: text, because, accepted: accountId }) : parser(text))
 }
+
+/** The same of a text that is a name, and nothing but a rounded number as it arrives. */
+export function withUnroundedName(parser: Parser<string>): Parser<string> {
+  const because: Prose = ['a number that GitHub has rounded: put it in quotes']
+  return (text) =>
+    /^\d(\.\d+)?E\+\d{2,}$/.test(text)
+      ? refused({ got: text, because, accepted: ['the number as text, such as "1234567890123456"'] })
+      : parser(text)
+}

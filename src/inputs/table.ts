@@ -11,6 +11,7 @@ import {
   oneOf,
   oneOrSeveral,
   withAccountId,
+  withUnroundedName,
   wholeNumber,
   yamlBoolean,
   type Parsed,
@@ -75,13 +76,17 @@ export const INPUTS = {
   'security-token': { parse: keyPart, secret: true },
   'credential-source': { parse: oneOf(CREDENTIAL_SOURCES) },
   'role-duration-seconds': { parse: durationSeconds },
-  'role-session-name': { parse: roleSessionName },
+  'role-session-name': { parse: withUnroundedName(roleSessionName) },
   // STS's rules for AssumeRole's ExternalId and SourceIdentity. A source identity that begins with
   // acs:, aliyun: or alibabacloud: is reserved: no colon is accepted.
   'role-external-id': {
-    parse: matching(/^[\w+=,.@:/-]{2,1224}$/, '2 to 1224 letters, digits and _ + = , . @ : / -'),
+    parse: withUnroundedName(
+      matching(/^[\w+=,.@:/-]{2,1224}$/, '2 to 1224 letters, digits and _ + = , . @ : / -'),
+    ),
   },
-  'source-identity': { parse: matching(/^[\w+=,.@-]{2,64}$/, '2 to 64 letters, digits and _ + = , . @ -') },
+  'source-identity': {
+    parse: withUnroundedName(matching(/^[\w+=,.@-]{2,64}$/, '2 to 64 letters, digits and _ + = , . @ -')),
+  },
   'inline-session-policy': { parse: sessionPolicy },
   region: { parse: region },
   'sts-endpoint': { parse: stsEndpoint },
@@ -96,7 +101,9 @@ export const INPUTS = {
   'export-for': { parse: oneOrSeveral(EXPORT_TARGETS) },
   'output-credentials': { parse: yamlBoolean, default: 'false' },
   'mask-account-id': { parse: yamlBoolean, default: 'false' },
-  profile: { parse: matching(/^\P{Cc}*$/u, 'a name without line breaks and control characters') },
+  profile: {
+    parse: withUnroundedName(matching(/^\P{Cc}*$/u, 'a name without line breaks and control characters')),
+  },
   'set-current-profile': { parse: yamlBoolean, default: 'true' },
   cleanup: { parse: yamlBoolean, default: 'true' },
   refresh: { parse: yamlBoolean, default: 'false' },

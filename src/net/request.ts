@@ -7,6 +7,7 @@ import http, { type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:h
 import https from 'node:https'
 import { isIP, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { TLSSocket } from 'node:tls'
 import { say, type Prose } from '../text/prose.js'
 import { isLoopback } from './loopback.js'
 import { isBrokenCode, isParserCode, isTlsCode, nodeCodeOf } from './node-codes.js'
@@ -172,7 +173,8 @@ async function exchange(
   const via = { proxy: proxy === undefined ? undefined : proxyName(proxy) }
   return new Promise<HttpAnswer>((resolve, reject) => {
     const abort = new AbortController()
-    let waitingFor: Prose = isIP(url.hostname) === 0 ? ['name look-up or TCP'] : ['TCP']
+    /** Undefined once the connection stands. */
+    let waitingFor: Prose | undefined = isIP(url.hostname) === 0 ? ['name look-up or TCP'] : ['TCP']
     const onStage = (stage: Prose): void => {
       waitingFor = stage
     }
@@ -198,34 +200,42 @@ async function exchange(
       abort.abort()
       sent.destroy()
     }
+    const inVain = (what: string, timeout: number): void => {
+      const waited = waitingFor === undefined ? [] : say` (waiting for ${waitingFor})`
+      giveUp(say`${[what]} within ${[inSeconds(timeout)]}${waited}`)
+    }
     const callTimeout = Math.max(1, Math.min(callTimeoutMs, policy.deadline - performance.now()))
-    const callTimer = setTimeout(() => {
-      giveUp(say`no answer within ${[inSeconds(callTimeout)]}`)
-    }, callTimeout)
-    const connectTimer = setTimeout(() => {
-      giveUp(say`no connection within ${[inSeconds(connectTimeoutMs)]} (waiting for ${waitingFor})`)
-    }, connectTimeoutMs)
+    const callTimer = setTimeout(inVain, callTimeout, 'no answer', callTimeout)
+    const connectTimer = setTimeout(inVain, connectTimeoutMs, 'no connection', connectTimeoutMs)
+    const connected = (): void => {
+      clearTimeout(connectTimer)
+      waitingFor = undefined
+    }
 
     sent.once('socket', (socket) => {
-      // A pooled socket is connected already, and so is one from a tunnel; a new one is ready when
-      // TLS is.
-      if (!socket.connecting) {
-        clearTimeout(connectTimer)
+      // A pooled socket is ready, and so is one from a tunnel. A new one is when TLS is, and one
+      // that was opened ahead may be anywhere between.
+      if (socket instanceof TLSSocket ? socket.authorized : !socket.connecting) {
+        connected()
         return
       }
+      if (!socket.connecting) onStage(['TLS'])
       socket.once('lookup', () => {
         onStage(['TCP'])
       })
       socket.once('connect', () => {
         onStage(['TLS'])
       })
-      socket.once(url.protocol === 'http:' ? 'connect' : 'secureConnect', () => {
-        clearTimeout(connectTimer)
-      })
+      socket.once(url.protocol === 'http:' ? 'connect' : 'secureConnect', connected)
     })
     sent.once('error', fail)
+    // Nobody asked for another protocol. Without a listener Node would report nothing at all.
+    sent.once('upgrade', ({ statusCode: status = 0 }, socket) => {
+      socket.destroy()
+      fail(new TransportError('nonsense', host, say`a change of protocol (${status})`, via))
+    })
     sent.once('response', (response) => {
-      clearTimeout(connectTimer)
+      connected()
       const parts: Buffer[] = []
       let size = 0
       response.on('data', (part: Buffer) => {

@@ -8,6 +8,7 @@ import http, { type IncomingMessage } from 'node:http'
 import https from 'node:https'
 import { isIP, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { withoutSecrets } from '../secrecy/redact.js'
 import { say, type Prose } from '../text/prose.js'
 import { isBrokenCode, isParserCode, isTlsCode, nodeCodeOf } from './node-codes.js'
 import { proxyName, proxyPort } from './proxy.js'
@@ -118,7 +119,7 @@ async function openTunnel(
       reject(signal.aborted ? cause : proxyFault(cause, secure, connected, failure))
     })
     request.once('connect', (response, socket, head) => {
-      const refusal = refusalIn(response, head, proxy.username !== '')
+      const refusal = refusalIn(response, head, proxy)
       // What becomes of the tunnel is told by the TLS session in it.
       socket.on('error', () => undefined)
       if (refusal === undefined && socket instanceof Socket) {
@@ -133,10 +134,16 @@ async function openTunnel(
   })
 }
 
-function authorization({ username, password }: URL): { 'proxy-authorization'?: string } {
-  if (username === '' && password === '') return {}
-  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
-  return { 'proxy-authorization': `Basic ${Buffer.from(pair).toString('base64')}` }
+function authorization(proxy: URL): { 'proxy-authorization'?: string } {
+  const pair = userAndPassword(proxy)
+  return pair === undefined ? {} : { 'proxy-authorization': `Basic ${Buffer.from(pair).toString('base64')}` }
+}
+
+/** `user:password`, undefined if the URL has neither. */
+function userAndPassword({ username, password }: URL): string | undefined {
+  return username === '' && password === ''
+    ? undefined
+    : `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
 }
 
 interface Refusal {
@@ -149,21 +156,28 @@ const OWN_DATA: Refusal = {
   what: ['the proxy sends data of its own where the host should speak'],
 }
 
+/** Characters of the reason in a status line that are shown. */
+const MAX_REASON = 200
+
 /** What the proxy's answer to CONNECT says; undefined if it opens the tunnel. */
 function refusalIn(
   { statusCode: status = 0, statusMessage = '' }: IncomingMessage,
   head: Buffer,
-  userGiven: boolean,
+  proxy: URL,
 ): Refusal | undefined {
-  // The reason is free text, and some proxies explain themselves there.
-  const said = statusMessage === '' ? say`${status}` : say`${status} ${statusMessage.slice(0, 200)}`
+  // The reason is free text, and some proxies explain themselves there. What they quote of the
+  // request is taken out before the cut, after which a part of it would not be recognised.
+  const secrets = [userAndPassword(proxy), decodeURIComponent(proxy.password), proxy.password]
+  const reason = withoutSecrets(statusMessage, secrets).slice(0, MAX_REASON)
+  const said = reason === '' ? say`${status}` : say`${status} ${reason}`
   // A TLS server never speaks first, so what comes before our first byte is not the host's.
   if (status >= 200 && status < 300) return head.length === 0 ? undefined : OWN_DATA
   if (status >= 300 && status < 400)
     return { code: 'proxy-redirect', what: say`the proxy answers with a redirect (${said})` }
   if (status === 403) return { code: 'proxy-forbidden', what: say`the proxy forbids this host (${said})` }
   if (status === 407) {
-    const wants = userGiven ? 'rejects the user and password given' : 'requires a user and a password'
+    const wants =
+      proxy.username !== '' ? 'rejects the user and password given' : 'requires a user and a password'
     return { code: 'proxy-authentication', what: say`the proxy ${[wants]} (${said})` }
   }
   if (isTransientStatus(status))

@@ -19,6 +19,9 @@ export interface StoppedKeeper {
   readonly warnings: readonly Prose[]
 }
 
+/** The only address that is asked, whatever the state says. */
+const STOP_URL = /^http:\/\/127\.0\.0\.1:\d{1,5}\/[0-9a-f]{64}$/
+
 const ANSWER_WITHIN_MS = 6_000
 const MAX_ANSWER_BYTES = 64 * 1024
 
@@ -29,6 +32,7 @@ export async function stopKeeper({ folder, stopUrl }: RecordedKeeper): Promise<S
   try {
     // Main was killed before it could record the keeper's address.
     if (stopUrl === undefined) return { notes: [], warnings: [] }
+    if (!STOP_URL.test(stopUrl)) throw new Error('not the address of a keeper')
     return told(await post(stopUrl))
   } catch (failure) {
     const reason = nodeCodeOf(failure) ?? 'no usable answer'

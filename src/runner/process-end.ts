@@ -6,10 +6,21 @@
  * off after 64 KiB.
  */
 
+import { setTimeout as pause } from 'node:timers/promises'
+
 /** How long a slow reader of stdout may hold up the end, in milliseconds. */
 const FLUSH_MS = 10_000
 /** The same after a signal: the runner kills 7.5 s after SIGINT, and 2.5 s after SIGTERM. */
 const FLUSH_AFTER_SIGNAL_MS = 2_000
+
+/**
+ * How long what nobody needs any more may hold up the end of a step that has failed, in
+ * milliseconds: a name look-up that was given up, or a file system that does not answer.
+ */
+const THREADS_MS = 3_000
+
+/** Whether the work is done. What is left then has bounds of its own. */
+let done = false
 
 /**
  * Ends the process once the work is done, with the exit code that it set, or once a signal comes.
@@ -32,8 +43,25 @@ export function endAfter(work: Promise<void>): void {
       process.stdout.write('::error::The step failed with an unexpected error.\n')
       process.exitCode = 1
     })
-    .then(async () => flushed(FLUSH_MS))
+    .then(async () => {
+      done = true
+      await flushed(FLUSH_MS)
+      // `process.exit` waits for look-ups. glibc ends them soon, as main asks it to; the resolvers
+      // of macOS, and systemd's, take their own time. A signal is a failure as well, so that a
+      // success has to wait.
+      if (process.exitCode !== undefined && process.exitCode !== 0 && !(await threadsDone(THREADS_MS)))
+        process.kill(process.pid, 'SIGKILL')
+    })
     .finally(() => process.exit())
+}
+
+/** Whether nothing is left that runs in Node's thread pool. */
+async function threadsDone(atMostMs: number): Promise<boolean> {
+  const end = performance.now() + atMostMs
+  const busy = (): boolean =>
+    process.getActiveResourcesInfo().some((name) => /^(GetAddrInfo|FS)Req/.test(name))
+  while (busy() && performance.now() < end) await pause(20)
+  return !busy()
 }
 
 /**
@@ -45,6 +73,7 @@ export function endAfter(work: Promise<void>): void {
  */
 export function endNotLaterThan(time: number, report: () => void): void {
   const end = (): void => {
+    if (done) return
     report()
     void flushed(FLUSH_AFTER_SIGNAL_MS).then(() => process.kill(process.pid, 'SIGKILL'))
   }
@@ -52,10 +81,10 @@ export function endNotLaterThan(time: number, report: () => void): void {
 }
 
 async function flushed(atMostMs: number): Promise<void> {
-  await new Promise<void>((done) => {
-    setTimeout(done, atMostMs)
+  await new Promise<void>((resolve) => {
+    setTimeout(resolve, atMostMs)
     process.stdout.write('', () => {
-      done()
+      resolve()
     })
   })
 }

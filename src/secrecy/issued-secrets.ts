@@ -1,7 +1,7 @@
 /** Secrets that can be recognised by their form, in whatever input someone has pasted them. */
 
-/** A JWT: its header is JSON in base64url. */
-const JWT = /\bey[A-Za-z0-9_-]{6,}(\.[A-Za-z0-9_-]*)+/
+/** A JWT: its header is JSON in base64url, `{"` or `{ "` and a letter. */
+const JWT = /\bey[AJ][A-Za-z0-9_-]{5,}(\.[A-Za-z0-9_-]*)+/
 /** STS's security tokens, and the IDs of access keys. */
 const SECURITY_TOKEN = /\bCAIS[A-Za-z0-9+/]{20,}={0,2}/
 const ACCESS_KEY_ID = /\b(LTAI|STS\.)[A-Za-z0-9]{8,}/

@@ -85,10 +85,10 @@ export function assumedRole(
   return { key, expiration, arn, accountId, sourceIdentity, requestId }
 }
 
-/** @throws TransportError if a field is missing */
+/** @throws TransportError if a field is missing, or if the two name different accounts */
 export function callerIdentity(object: Json, answer: HttpAnswer): CallerIdentity {
   const [arn, accountId] = [textField(object, 'Arn'), textField(object, 'AccountId')]
-  if (arn === undefined || accountId === undefined || !/^\d+$/.test(accountId))
+  if (arn === undefined || accountId === undefined || parseArn(arn)?.accountId !== accountId)
     throw incomplete('GetCallerIdentity', answer)
   return { arn, accountId }
 }

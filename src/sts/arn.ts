@@ -11,10 +11,11 @@ export interface Arn {
 /**
  * Reads an ARN in every form that STS returns: `acs:ram::A:role/R/S` (AssumeRole),
  * `acs:ram::A:assumed-role/R/S` (GetCallerIdentity), `acs:sts::A:assumed-role/R/S` (messages),
- * `acs:ram::A:user/U`, `acs:ram::A:root`. Undefined for anything else.
+ * `acs:ram::A:user/U`, `acs:ram::A:root`. RAM's names are visible ASCII. Undefined for anything
+ * else.
  */
 export function parseArn(text: string): Arn | undefined {
-  const match = /^acs:(ram|sts)::(\d+):([a-z-]+)(?:\/(.+))?$/.exec(text)
+  const match = /^acs:(ram|sts)::(\d+):([a-z-]+)(?:\/([\x21-\x7e]+))?$/.exec(text)
   if (match === null) return undefined
   const [, service, accountId, type, resource] = match
   if (accountId === undefined || type === undefined) return undefined

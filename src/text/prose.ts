@@ -44,9 +44,9 @@ export const MAX_VALUE_LENGTH = 2048
 /**
  * Characters that a reader cannot see or cannot tell from a space, or that reorder what he sees:
  * controls, bidirectional and other format characters, fillers, line separators, halves of
- * surrogate pairs, spaces other than the ordinary one.
+ * surrogate pairs, spaces other than the ordinary one, Braille's blank.
  */
-export const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{DI}\p{NChar}]|(?! )\p{Zs}/gu
+export const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{DI}\p{NChar}\u2800]|(?! )\p{Zs}/gu
 
 /**
  * The value on one line of at most `longest` UTF-16 units, with what cannot be seen spelled out as
