@@ -67,7 +67,7 @@ describe('docs/troubleshooting.md', () => {
     expect(words.filter((text) => !sources.some((source) => source.includes(text)))).toEqual([])
   })
 
-  test('a page that has lost its marks is not written', () => {
+  test('is not written if it has lost its marks', () => {
     expect(() => withCodes('# Troubleshooting')).toThrow('marks')
   })
 })

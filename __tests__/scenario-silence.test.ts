@@ -55,7 +55,7 @@ beforeAll(async () => {
       'packets',
       new RegExp(`${SILENT_ADDRESS.replaceAll('.', '\\.')}[^]*no answer within .* \\(waiting for TCP\\)`),
     ],
-  ] as const)('silence of %s: one error, nothing exported, and an end', (name, words) => {
+  ] as const)('if %s is silent, the step ends with one error and exports nothing', (name, words) => {
     expect(outcomes[`${name} ${node}`]).toEqual({
       conclusion: 'failure',
       errors: [expect.stringMatching(words)],

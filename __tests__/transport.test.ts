@@ -45,7 +45,7 @@ describe('send', () => {
     }
   }
 
-  test('an answer that never ends is a time-out, and one that breaks off a broken connection', async () => {
+  test('reports an answer that never ends as a time-out, and one that breaks off as a broken connection', async () => {
     expect(await answerPart('silence')).toMatchObject({
       code: 'timeout',
       message: expect.stringMatching(/no answer within 0\.3 s$/),

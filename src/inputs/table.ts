@@ -102,7 +102,7 @@ export const INPUTS = {
   'output-credentials': { parse: yamlBoolean, default: 'false' },
   'mask-account-id': { parse: yamlBoolean, default: 'false' },
   profile: {
-    parse: withUnroundedName(matching(/^\P{Cc}*$/u, 'a name without line breaks and control characters')),
+    parse: withUnroundedName(matching(/^\P{Cc}*$/u, 'a name without line breaks or control characters')),
   },
   'set-current-profile': { parse: yamlBoolean, default: 'true' },
   cleanup: { parse: yamlBoolean, default: 'true' },

@@ -120,7 +120,7 @@ async function openTunnel(
     })
     request.once('connect', (response, socket, head) => {
       const refusal = refusalIn(response, head, proxy)
-      // What becomes of the tunnel is told by the TLS session in it.
+      // Errors of the tunnel are reported by the TLS session in it.
       socket.on('error', () => undefined)
       if (refusal === undefined && socket instanceof Socket) {
         resolve(socket)
@@ -146,12 +146,12 @@ function userAndPassword({ username, password }: URL): string | undefined {
     : `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
 }
 
-interface Refusal {
+interface TunnelRefusal {
   readonly code: TransportFault
   readonly what: Prose
 }
 
-const OWN_DATA: Refusal = {
+const OWN_DATA: TunnelRefusal = {
   code: 'proxy-refused',
   what: ['the proxy sends data of its own where the host should speak'],
 }
@@ -164,7 +164,7 @@ function refusalIn(
   { statusCode: status = 0, statusMessage = '' }: IncomingMessage,
   head: Buffer,
   proxy: URL,
-): Refusal | undefined {
+): TunnelRefusal | undefined {
   // The reason is free text, and some proxies explain themselves there. What they quote of the
   // request is taken out before the cut, after which a part of it would not be recognised.
   const secrets = [userAndPassword(proxy), decodeURIComponent(proxy.password), proxy.password]

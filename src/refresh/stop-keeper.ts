@@ -33,7 +33,7 @@ export async function stopKeeper({ folder, stopUrl }: RecordedKeeper): Promise<S
     // Main was killed before it could record the keeper's address.
     if (stopUrl === undefined) return { notes: [], warnings: [] }
     if (!STOP_URL.test(stopUrl)) throw new Error('not the address of a keeper')
-    return told(await post(stopUrl))
+    return summaryOf(await post(stopUrl))
   } catch (failure) {
     const reason = nodeCodeOf(failure) ?? 'no usable answer'
     return {
@@ -47,7 +47,7 @@ export async function stopKeeper({ folder, stopUrl }: RecordedKeeper): Promise<S
   }
 }
 
-function told({ renewals, failure, troubles }: KeeperReport): StoppedKeeper {
+function summaryOf({ renewals, failure, troubles }: KeeperReport): StoppedKeeper {
   const times = renewals === 1 ? '1 time' : `${renewals} times`
   const warnings: Prose[] = troubles.map((trouble) => say`refresh: ${trouble}`)
   if (failure !== undefined) {
