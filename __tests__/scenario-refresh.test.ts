@@ -8,6 +8,7 @@ import {
   foldersLeft,
   keepersOf,
   nothingLeft,
+  portsOf,
   REFRESH,
   renewed,
   served,
@@ -149,7 +150,23 @@ describe.each(NODES)('on %s', (node) => {
       RUNNER_TRACKING_ID: expect.any(String),
       NODE_OPTIONS: '--use-openssl-ca',
     })
-    expect(keeper?.commandLine).toEqual([node, expect.stringMatching(/\/dist\/keeper\/index\.js$/)])
+    expect(keeper?.commandLine).toEqual([
+      node,
+      '--jitless',
+      '--max-semi-space-size=1',
+      expect.stringMatching(/\/dist\/keeper\/index\.js$/),
+    ])
+    await job.posts()
+    await nothingLeft(job)
+  })
+
+  seen('no signal opens a debugger in the keeper', async () => {
+    const job = newJob()
+    await main(job)
+    const [keeper] = keepersOf(job)
+    process.kill(keeper?.pid ?? 0, 'SIGUSR1')
+    for (let calls = 0; calls < 20; calls++) expect((await served(uriOf(job)))?.status).toBe(200)
+    expect(portsOf(keeper?.pid ?? 0)).toEqual([Number(new URL(uriOf(job)).port)])
     await job.posts()
     await nothingLeft(job)
   })
@@ -234,10 +251,12 @@ describe.each(NODES)('on %s', (node) => {
     })
 
     seen('it is told to end by a signal: nothing is left', async () => {
-      const job = newJob()
-      await main(job)
-      process.kill(keepersOf(job)[0]?.pid ?? 0, 'SIGTERM')
-      await nothingLeft(job)
+      for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+        const job = newJob()
+        await main(job)
+        process.kill(keepersOf(job)[0]?.pid ?? 0, signal)
+        await nothingLeft(job)
+      }
     })
 
     seen("the job's worker is gone: nothing is left, though no post ran", async () => {
@@ -304,14 +323,22 @@ describe.each(NODES)('on %s', (node) => {
     expect(world.standIn.requests).toEqual([])
   })
 
-  test('a keeper without an order ends by itself', async () => {
-    const keeper = spawn(node, [join(import.meta.dirname, '../dist/keeper/index.js')], {
-      stdio: ['pipe', 'pipe', 'inherit'],
+  describe('a keeper alone', () => {
+    const outcome = async (...flags: string[]): Promise<[exitCode: number, output: string]> => {
+      const script = join(import.meta.dirname, '../dist/keeper/index.js')
+      const keeper = spawn(node, [...flags, script], { stdio: ['pipe', 'pipe', 'ignore'] })
+      keeper.stdin.on('error', () => undefined).end('{}')
+      let output = ''
+      keeper.stdout.setEncoding('utf8').on('data', (part: string) => (output += part))
+      return [await new Promise<number>((done) => keeper.once('close', done)), output]
+    }
+
+    test('ends by itself without an order', async () => {
+      expect(await outcome()).toEqual([0, ''])
     })
-    keeper.stdin.end('{}')
-    let output = ''
-    keeper.stdout.setEncoding('utf8').on('data', (part: string) => (output += part))
-    expect(await new Promise((done) => keeper.once('close', done))).toBe(0)
-    expect(output).toBe('')
+
+    test('takes no order under a debugger', async () => {
+      expect(await outcome('--inspect=127.0.0.1:0')).toEqual([1, ''])
+    })
   })
 })

@@ -34,13 +34,19 @@ const KEPT_VARIABLES = [
   'TEMP',
   'TMP',
 ]
+/**
+ * The keeper computes next to nothing, so that it does without compilers: 5 MB less in memory. A
+ * small space for young objects keeps it from growing. Both flags are in Node's documentation.
+ */
+const NODE_FLAGS = ['--jitless', '--max-semi-space-size=1']
 const KEPT_PATHS = ['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'SSL_CERT_DIR']
 /** Of NODE_OPTIONS: which CAs main trusts. */
 const CA_OPTION = /^--use-(openssl|system|bundled)-ca$/
 
 /** @param variables the job's environment */
 export function launchKeeper(variables: Environment): LaunchedKeeper {
-  const keeper = spawn(process.execPath, [join(dirname(process.argv[1] ?? ''), '../keeper/index.js')], {
+  const script = join(dirname(process.argv[1] ?? ''), '../keeper/index.js')
+  const keeper = spawn(process.execPath, [...NODE_FLAGS, script], {
     cwd: parse(process.execPath).root,
     env: keeperEnvironment(variables),
     // No stream of this step: the runner would wait for it, and then kill its holder.
