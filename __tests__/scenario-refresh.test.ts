@@ -138,7 +138,8 @@ describe.each(NODES)('on %s', (node) => {
     const job = newJob({
       env: {
         HTTPS_PROXY: 'http://user:proxy-password@127.0.0.1:1',
-        NODE_OPTIONS: '--use-openssl-ca --max-old-space-size=512',
+        NODE_OPTIONS: '--use-openssl-ca --max-old-space-size=512 --dns-result-order ipv4first --tls-min-v1.2',
+        OPENSSL_CONF: '/dev/null',
         SOMEBODYS_SECRET: 'secret',
       },
     })
@@ -148,7 +149,8 @@ describe.each(NODES)('on %s', (node) => {
     expect(keeper?.environment).toEqual({
       RES_OPTIONS: expect.any(String),
       RUNNER_TRACKING_ID: expect.any(String),
-      NODE_OPTIONS: '--use-openssl-ca',
+      NODE_OPTIONS: '--use-openssl-ca --dns-result-order ipv4first --tls-min-v1.2',
+      OPENSSL_CONF: '/dev/null',
     })
     expect(keeper?.commandLine).toEqual([
       node,

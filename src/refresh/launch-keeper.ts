@@ -39,9 +39,10 @@ const KEPT_VARIABLES = [
  * small space for young objects keeps it from growing. Both flags are in Node's documentation.
  */
 const NODE_FLAGS = ['--jitless', '--max-semi-space-size=1']
-const KEPT_PATHS = ['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'SSL_CERT_DIR']
-/** Of NODE_OPTIONS: which CAs main trusts. */
-const CA_OPTION = /^--use-(openssl|system|bundled)-ca$/
+const KEPT_PATHS = ['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'SSL_CERT_DIR', 'OPENSSL_CONF', 'OPENSSL_MODULES']
+/** Of NODE_OPTIONS: whom main trusts, and how it finds and reaches a host. */
+const NETWORK_OPTION =
+  /(?<=^|\s)--(?:use-(?:openssl|system|bundled)-ca|tls-(?:min|max)-v1\.\d|no-network-family-autoselection|(?:tls-cipher-list|dns-result-order|network-family-autoselection-attempt-timeout)[= ]\S+)(?=\s|$)/g
 
 /** @param variables the job's environment */
 export function launchKeeper(variables: Environment): LaunchedKeeper {
@@ -111,7 +112,7 @@ async function portFrom(stdout: NonNullable<ChildProcess['stdout']>): Promise<nu
 }
 
 function keeperEnvironment(variables: Environment): Record<string, string> {
-  const options = (variables.NODE_OPTIONS ?? '').split(/\s+/).filter((option) => CA_OPTION.test(option))
+  const options = variables.NODE_OPTIONS?.match(NETWORK_OPTION) ?? []
   const paths = Object.entries(heldVariables(variables, KEPT_PATHS))
   return {
     ...heldVariables(variables, KEPT_VARIABLES),
