@@ -134,6 +134,32 @@ test('a machine that wakes up after hours renews at once', async () => {
   expect(await asker).toBe('STS.2')
 })
 
+test('a clock that is set back leaves no gap without a session', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.nat({ max: 3_600_000 }),
+      fc.nat({ max: 48 * 3_600_000 }),
+      fc.boolean(),
+      async (elapsed, setBack, fails) => {
+        mints = []
+        const renewal = start(3600)
+        if (fails) {
+          clock += renewal.dueIn()
+          renewal.renewIfDue()
+          await last().reject(OUTAGE)
+          mints = []
+        }
+        const planned = renewal.dueIn()
+        clock += Math.min(elapsed, planned - 1) - setBack
+        renewal.renewIfDue()
+        clock += planned
+        renewal.renewIfDue()
+        expect(mints).toHaveLength(1)
+      },
+    ),
+  )
+})
+
 test('recovery needs nothing but a mint that succeeds', async () => {
   const renewal = start(900)
   clock += 1_000_000

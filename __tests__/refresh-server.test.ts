@@ -126,6 +126,30 @@ test.each([
   expect(stops).toBe(0)
 })
 
+test.each([
+  ['without a host', 'GET /guess HTTP/1.1\r\n\r\n'],
+  ['of HTTP/1.0', 'GET /guess HTTP/1.0\r\n\r\n'],
+  ['that expects a word before its body', 'POST /guess HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\r\n'],
+  ['that expects what nobody knows', 'GET /guess HTTP/1.1\r\nHost: x\r\nExpect: gift\r\n\r\n'],
+  [
+    'for another protocol',
+    'GET /guess HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n',
+  ],
+  ['of an unknown version', 'GET /guess HTTP/9.9\r\nHost: x\r\n\r\n'],
+  [
+    'with two lengths',
+    'POST /guess HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n',
+  ],
+])('a request %s is not found', async (_, request) => {
+  const { ended } = await silent(request)
+  expect(await ended).toMatch(/^HTTP\/1\.1 404 Not Found\r\n[^]*\r\n\r\n$/)
+})
+
+test('a tunnel is not opened', async () => {
+  const { ended } = await silent('CONNECT 127.0.0.1:22 HTTP/1.1\r\nHost: x\r\n\r\n')
+  expect(await ended).toBe('')
+})
+
 test('the stop path answers once, and says when its answer has gone', async () => {
   const gone = new Promise<void>((done) => (onStopped = done))
   const answers = await Promise.all([ask(`/${STOP}`, 'POST'), gone])

@@ -5,7 +5,7 @@ type Stat = NonNullable<ReturnType<typeof parseStat>>
 
 const tree = (processes: Readonly<Record<number, Partial<Stat>>>) => (pid: number) => {
   const stat = processes[pid]
-  return stat === undefined ? undefined : { name: 'bash', state: 'S', parent: 1, startTime: '7', ...stat }
+  return stat === undefined ? 'gone' : { name: 'bash', state: 'S', parent: 1, startTime: '7', ...stat }
 }
 
 const statText = (name: string, state = 'S'): string =>
@@ -56,5 +56,10 @@ describe('the worker', () => {
     ['another process of the same ID', { 20: { startTime: '100' } }, false],
   ] as const)('%s', (_, processes, expected) => {
     expect(isAlive({ pid: 20, startTime: '99' }, tree(processes))).toBe(expected)
+  })
+
+  test('is not gone because it cannot be read for a moment', () => {
+    expect(isAlive({ pid: 20, startTime: '99' }, () => 'unreadable')).toBe(true)
+    expect(findWorkerProcess(20, () => 'unreadable')).toBeUndefined()
   })
 })

@@ -65,6 +65,13 @@ export async function growths(cloud: Cloud, action: Action): Promise<readonly Gr
       steps: grow([1, 5, CHAIN_LENGTH], (roles) => ({ inputs: byKey(roles) })),
     },
     {
+      title: 'refresh: 0 without, 1 with',
+      unit: 'keeper',
+      steps: grow([0, 1], (keepers) => ({
+        inputs: { ...byOidc, region: REGION, profile: 'ci', refresh: keepers === 0 ? 'false' : 'true' },
+      })),
+    },
+    {
       title: 'Profiles in config.json',
       unit: 'profile',
       steps: grow([10, 1_000, 10_000], (profiles) => ({

@@ -145,15 +145,20 @@ async function inJob(
   })
   try {
     await use(job)
-    if (job.exported('ALIBABA_CLOUD_ACCESS_KEY_ID') !== '')
-      throw new Error(`post of ${contestant.name} took nothing back`)
+    if (passedOn(job) !== '') throw new Error(`post of ${contestant.name} took nothing back`)
   } finally {
     job.remove()
   }
 }
 
+/** The key's ID, or the address at which a keeper has it. */
+function passedOn(job: TimedJob): string | undefined {
+  return job.exported('ALIBABA_CLOUD_CREDENTIALS_URI') ?? job.exported('ALIBABA_CLOUD_ACCESS_KEY_ID')
+}
+
 /** A step that does nothing is a fast one. */
 function checkHandOver(job: TimedJob, { name }: Contestant, { cloud }: Plan): void {
+  if (passedOn(job)?.startsWith('http://127.0.0.1:')) return
   if (job.exported('ALIBABA_CLOUD_ACCESS_KEY_ID') !== cloud.standIn.assumptions.at(-1)?.accessKeyId)
     throw new Error(`main of ${name} did not hand on the session that STS issued last`)
 }

@@ -1,5 +1,5 @@
 /** The keeper of a job as the system sees it: its process, and what a client gets from it. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Job, StepInputs } from './job.js'
@@ -23,11 +23,32 @@ export function keepersOf(job: Job): KeeperProcess[] {
       const environment = Object.fromEntries(
         variables.map((entry) => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]),
       )
-      return commandLine[1]?.endsWith('/keeper/index.js') === true ? [{ pid, environment, commandLine }] : []
+      return commandLine.at(-1)?.endsWith('/keeper/index.js') === true
+        ? [{ pid, environment, commandLine }]
+        : []
     } catch {
       // It ended while it was looked at.
       return []
     }
+  })
+}
+
+/** The TCP ports at which a process listens (Linux, IPv4). */
+export function portsOf(pid: number): number[] {
+  const sockets = readdirSync(`/proc/${pid}/fd`).flatMap((descriptor) => {
+    try {
+      const [, inode] = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${descriptor}`)) ?? []
+      return inode ?? []
+    } catch {
+      // It was closed while it was looked at.
+      return []
+    }
+  })
+  // proc(5): number, local address, remote address, state (0A: listening), ..., inode.
+  const table = readFileSync(`/proc/${pid}/net/tcp`, 'utf8').split('\n')
+  return table.flatMap((line) => {
+    const [, local = '', , state, , , , , , inode = ''] = line.trim().split(/\s+/)
+    return state === '0A' && sockets.includes(inode) ? [parseInt(local.split(':')[1] ?? '', 16)] : []
   })
 }
 

@@ -27,7 +27,7 @@ function keepers(): string[] {
   return readdirSync('/proc').filter((pid) => {
     try {
       const parts = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
-      return /\/workflow-[^/]+\/.*\/keeper\/index\.js$/.test(parts[1] ?? '')
+      return parts.some((part) => /\/workflow-[^/]+\/.*\/keeper\/index\.js$/.test(part))
     } catch {
       return false
     }
@@ -70,11 +70,17 @@ describeWithAct('a job with refresh', () => {
   })
 
   test('loses its act: its keeper ends by itself, and nothing is left', async () => {
+    let alive = 0
     const run = await runWorkflow(accounts, files, {
       config,
       leavesHome: true,
-      answer: ({ program }) => (program === 'deploy.sh' ? 'kill' : {}),
+      answer: ({ program }) => {
+        if (program !== 'deploy.sh') return {}
+        alive = keepers().length
+        return 'kill'
+      },
     })
+    expect(alive).toBe(1)
     expect(run.log).not.toContain('Stopped the keeper.')
     await noKeeperIsLeft()
   })

@@ -53,15 +53,7 @@ export async function uninstallProfile(
   const { path, target } = run
   const waiting = { waitAtMostMs: WAIT_AT_MOST_MS, ...options }
   try {
-    const { here, there } = await atHome(path, (home) => {
-      const { target: found } = locate(home.path)
-      // Somebody put a file in the link's place meanwhile: the record is beside the old target.
-      const isMoved = target !== undefined && home.path === path && found !== target
-      return Promise.resolve({
-        here: hasTraces(found) || (isMoved && hasTraces(target)),
-        there: isMoved && hasTraces(target) ? target : undefined,
-      })
-    })
+    const { here, there } = await findTraces(path, target)
     // If nothing of ours is there, there is no reason to make a lock.
     if (!here) return { notes: [NOTHING], warnings: [] }
     if (there === undefined) return await withStore(path, (store) => uninstallFrom(store, run), waiting)
@@ -70,6 +62,31 @@ export async function uninstallProfile(
   } catch (error) {
     return { notes: [], warnings: [await failureText(run, error)] }
   }
+}
+
+export interface Traces {
+  /** False if no trace of any run is left. */
+  readonly here: boolean
+  /** The old target, if the record is still beside it. */
+  readonly there: string | undefined
+}
+
+/**
+ * Where the record of a run lies.
+ *
+ * @param target where config.json was at the installation behind all links, if that is known
+ * @throws ProfileError
+ */
+export async function findTraces(path: string, target: string | undefined): Promise<Traces> {
+  return atHome(path, (home) => {
+    const { target: found } = locate(home.path)
+    // Somebody put a file in the link's place meanwhile: the record is beside the old target.
+    const isMoved = target !== undefined && home.path === path && found !== target
+    return Promise.resolve({
+      here: hasTraces(found) || (isMoved && hasTraces(target)),
+      there: isMoved && hasTraces(target) ? target : undefined,
+    })
+  })
 }
 
 /** The writes of an uninstallation; for their order see `commitRestored`. */

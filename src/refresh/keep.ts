@@ -1,7 +1,8 @@
 /** The keeper's life: it serves the newest session, renews it, and ends when the job does. */
-import { existsSync, rmSync } from 'node:fs'
+import { rmSync, statSync } from 'node:fs'
 import { setTimeout as sleepFor } from 'node:timers/promises'
 import { partsOf } from '../identity/credentials.js'
+import { proxyPasswords } from '../net/proxy.js'
 import { postponeExpiration } from '../profile/postpone-expiration.js'
 import { uninstallProfile } from '../profile/uninstall.js'
 import { withoutSecrets } from '../secrecy/redact.js'
@@ -38,8 +39,8 @@ export interface JobSigns {
   /** True if the worker cannot be seen. */
   readonly workerIsAlive: boolean
   readonly sinceStartMs: number
-  /** Negative while the newest session lasts. */
-  readonly sinceLastSessionMs: number
+  /** How long there has been no session to serve; 0 while the newest lasts. */
+  readonly withoutSessionMs: number
 }
 
 /** Whether nothing is left that could use the keeper or stop it. */
@@ -47,9 +48,23 @@ export function isJobOver(signs: JobSigns): boolean {
   return (
     !signs.folderIsThere ||
     !signs.workerIsAlive ||
-    signs.sinceLastSessionMs > AFTER_LAST_SESSION_MS ||
+    signs.withoutSessionMs > AFTER_LAST_SESSION_MS ||
     signs.sinceStartMs > LONGEST_JOB_MS
   )
+}
+
+/**
+ * For how long something has been so, in milliseconds since it was first seen. What was so while
+ * the machine was suspended does not count: nobody could have changed it.
+ *
+ * @param now a clock that nobody sets
+ */
+export function createStopwatch(now: () => number): (isSo: boolean) => number {
+  let since: number | undefined
+  return (isSo) => {
+    since = isSo ? (since ?? now()) : undefined
+    return since === undefined ? 0 : now() - since
+  }
 }
 
 interface Trouble {
@@ -65,10 +80,11 @@ interface Trouble {
  */
 export async function keep(order: Order, onListening: (port: number) => void): Promise<void> {
   const { folder, profile, worker, minting, first } = order
-  const startedAt = Date.now()
+  const startedAt = performance.now()
+  const withoutSession = createStopwatch(() => performance.now())
   const trouble: Trouble = {}
   // Of the session last requested: what a message about its failure must not show.
-  const secrets = new Set<string>()
+  const secrets = new Set(knownSecrets(order))
   const words = (failure: unknown): string =>
     withoutSecrets(failure instanceof Error ? plain(say`${failure.message}`) : 'unknown', secrets)
 
@@ -86,11 +102,15 @@ export async function keep(order: Order, onListening: (port: number) => void): P
     }
   }
 
+  let isStopping = false
   let recording: Promise<void> = Promise.resolve()
   const record = (expiration: Date): void => {
     recording = recording.then(async () => {
+      // Whoever stops the keeper restores the profile next, and would wait for a lock that is
+      // killed.
+      if (isStopping) return
       try {
-        await postponeExpiration(profile.path, profile.id, expiration)
+        await postponeExpiration(profile, expiration)
         delete trouble.record
       } catch (failure) {
         trouble.record = words(failure)
@@ -121,6 +141,7 @@ export async function keep(order: Order, onListening: (port: number) => void): P
     current: renewal.current,
     stop: async (): Promise<KeeperReport> => {
       clearTimeout(nextLook)
+      isStopping = true
       await Promise.race([recording, sleepFor(LAST_WRITES_MS)])
       return { renewals: renewal.renewals(), failure: renewal.failure(), troubles: troublesOf(trouble) }
     },
@@ -133,6 +154,7 @@ export async function keep(order: Order, onListening: (port: number) => void): P
   /** For a job that ended without post: the keeper cleans up what main left. */
   const end = async (): Promise<void> => {
     clearTimeout(nextLook)
+    isStopping = true
     server.close()
     const restored = uninstallProfile({ ...profile, now: undefined })
     await Promise.race([restored, sleepFor(LAST_WORK_MS)])
@@ -143,10 +165,10 @@ export async function keep(order: Order, onListening: (port: number) => void): P
   let nextLook: NodeJS.Timeout | undefined
   const look = (): void => {
     const isOver = isJobOver({
-      folderIsThere: existsSync(folder),
+      folderIsThere: isThere(folder),
       workerIsAlive: worker === undefined || isAlive(worker),
-      sinceStartMs: Date.now() - startedAt,
-      sinceLastSessionMs: Date.now() - renewal.expiresAt(),
+      sinceStartMs: performance.now() - startedAt,
+      withoutSessionMs: withoutSession(Date.now() > renewal.expiresAt()),
     })
     if (isOver) {
       void end()
@@ -157,7 +179,11 @@ export async function keep(order: Order, onListening: (port: number) => void): P
     nextLook = setTimeout(look, Math.min(LOOK_MS, Math.max(1, renewal.dueIn())))
   }
 
-  process.once('SIGTERM', () => void end())
+  for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (!isStopping) void end()
+    })
+  }
   // Nobody reads this process's streams: what it did not expect is told by post, and the sessions
   // are served on.
   process.on('uncaughtException', (failure) => (trouble.unexpected = words(failure)))
@@ -186,13 +212,22 @@ function knownSecrets({ minting, first, readPath, stopPath, proxyVariables }: Or
     ...(issuer.requestToken === undefined ? [] : [issuer.requestToken]),
     readPath,
     stopPath,
-    ...Object.values(proxyVariables),
+    ...proxyPasswords(proxyVariables),
   ]
 }
 
 /** `process.exit` would wait for a name look-up or a file system that does not answer. */
 function endProcess(): void {
   process.kill(process.pid, 'SIGKILL')
+}
+
+/** A file system that fails for a moment has removed nothing. */
+function isThere(folder: string): boolean {
+  try {
+    return statSync(folder, { throwIfNoEntry: false }) !== undefined
+  } catch {
+    return true
+  }
 }
 
 function removeFolder(folder: string): void {

@@ -19,8 +19,16 @@ import type { FreshSession, RenewalFailure } from './renewal.js'
 const OVERTIME_MS = 5_000
 
 /**
+ * A renewal that neither succeeded nor failed: something hangs, as a file system or a name look-up.
+ */
+export class RenewalTimeoutError extends ActionError {
+  override readonly name = 'RenewalTimeoutError'
+  readonly code = 'renewal-timeout'
+}
+
+/**
  * @param mask called with each secret before anything else is done with it
- * @throws whatever main's part throws; KeeperError if nothing has been heard long after the
+ * @throws whatever main's part throws; RenewalTimeoutError if nothing has been heard long after the
  * deadline
  */
 export async function mintSession(minting: Minting, mask: (secret: string) => void): Promise<FreshSession> {
@@ -29,7 +37,7 @@ export async function mintSession(minting: Minting, mask: (secret: string) => vo
     return await Promise.race([
       mintFrom(minting, mask),
       sleepFor(minting.timeoutSeconds * 1000 + OVERTIME_MS, undefined, { signal: giveUp.signal }).then(() => {
-        throw new KeeperError(say`The renewal did not end within ${minting.timeoutSeconds} seconds`)
+        throw new RenewalTimeoutError(say`The renewal did not end within ${minting.timeoutSeconds} seconds`)
       }),
     ])
   } finally {
@@ -78,7 +86,9 @@ export function explainFailure(failure: unknown, secrets: Iterable<string>): Ren
         (failure instanceof Error ? failure.message : 'The renewal failed for an unknown reason'),
     ),
     requestId: sts?.requestId === undefined ? undefined : clean(sts.requestId),
-    transient: chain.some((cause) => cause instanceof RetriesExhaustedError),
+    transient: chain.some(
+      (cause) => cause instanceof RetriesExhaustedError || cause instanceof RenewalTimeoutError,
+    ),
   }
 }
 

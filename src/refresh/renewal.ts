@@ -86,7 +86,8 @@ const ALREADY_OVER: RenewalFailure = {
 export function createRenewal(options: RenewalOptions): Renewal {
   const { mint, explain, onRenewed, now, random } = options
   let session = options.first
-  let dueAt = now() + interval(session, now())
+  let plannedAt = now()
+  let dueAt = plannedAt + interval(session, plannedAt)
   let underWay: Promise<void> | undefined
   let renewals = 0
   let failures = 0
@@ -94,13 +95,21 @@ export function createRenewal(options: RenewalOptions): Renewal {
 
   const isServable = (): boolean => now() < session.expiration.getTime() - LAST_MS
 
+  const planIn = (milliseconds: number): void => {
+    plannedAt = now()
+    dueAt = plannedAt + milliseconds
+  }
+
+  // A clock that was set back no longer tells how much of the time is over.
+  const dueIn = (): number => (now() < plannedAt ? 0 : Math.max(0, dueAt - now()))
+
   const failed = (why: RenewalFailure): void => {
     failure = why
     failures += 1
     const longest = why.transient ? LONGEST_PAUSE_MS : LONGEST_PAUSE_AFTER_DENIAL_MS
     const pause = Math.min(longest, FIRST_PAUSE_MS * 2 ** (failures - 1))
     // Jobs of one workflow that failed together must not come back together.
-    dueAt = now() + pause * (0.5 + random() / 2)
+    planIn(pause * (0.5 + random() / 2))
   }
 
   const renew = async (): Promise<void> => {
@@ -112,7 +121,7 @@ export function createRenewal(options: RenewalOptions): Renewal {
       }
       const isNew = next.key.accessKeyId !== session.key.accessKeyId
       session = next
-      dueAt = now() + interval(next, now())
+      planIn(interval(next, now()))
       failures = 0
       failure = undefined
       if (!isNew) return
@@ -124,12 +133,12 @@ export function createRenewal(options: RenewalOptions): Renewal {
   }
 
   const renewIfDue = (): void => {
-    if (underWay === undefined && now() >= dueAt) underWay = renew().finally(() => (underWay = undefined))
+    if (underWay === undefined && dueIn() === 0) underWay = renew().finally(() => (underWay = undefined))
   }
 
   return {
     renewIfDue,
-    dueIn: () => (underWay === undefined ? Math.max(0, dueAt - now()) : Infinity),
+    dueIn: () => (underWay === undefined ? dueIn() : Infinity),
     current: async (patience) => {
       renewIfDue()
       if (!isServable() && underWay !== undefined) await Promise.race([underWay, patience])

@@ -90,9 +90,14 @@ export async function serve(options: KeeperServerOptions): Promise<KeeperServer>
       requestTimeout: READ_WITHIN_MS,
       connectionsCheckingInterval: 1_000,
       keepAlive: false,
+      // Node would answer by itself, with 400.
+      requireHostHeader: false,
     },
     onRequest,
   )
+  // And here with 100 and 417.
+  server.on('checkContinue', onRequest)
+  server.on('checkExpectation', onRequest)
   server.timeout = 2 * ANSWER_WITHIN_MS
   server.on('connection', (socket: Socket) => {
     strangers.add(socket)

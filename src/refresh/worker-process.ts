@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
+import { nodeCodeOf } from '../net/node-codes.js'
 
 /** One process, however often its ID is reused. */
 export interface WorkerProcess {
@@ -26,6 +27,9 @@ interface Stat {
   readonly startTime: string
 }
 
+/** Why a process cannot be seen: the system knows none of this ID, or does not let it be read. */
+type Unseen = 'gone' | 'unreadable'
+
 /**
  * The nearest ancestor that runs the job, beginning with the process `pid`; undefined if there is
  * none to be seen.
@@ -34,7 +38,7 @@ export function findWorkerProcess(pid: number, readStat = statOf): WorkerProcess
   let candidate = pid
   for (let hops = 0; hops < MOST_ANCESTORS && candidate > 0; hops++) {
     const stat = readStat(candidate)
-    if (stat === undefined) return undefined
+    if (isUnseen(stat)) return undefined
     if (WORKER_NAMES.some((name) => name === stat.name || name === stat.program))
       return { pid: candidate, startTime: stat.startTime }
     candidate = stat.parent
@@ -44,20 +48,26 @@ export function findWorkerProcess(pid: number, readStat = statOf): WorkerProcess
 
 /**
  * False if the process is gone, is another one of the same ID, or has ended and nobody has taken
- * note.
+ * note. One that cannot be read, as on a machine out of file descriptors, is not gone.
  */
 export function isAlive({ pid, startTime }: WorkerProcess, readStat = statOf): boolean {
   const stat = readStat(pid)
-  return stat?.startTime === startTime && !['Z', 'X'].includes(stat.state)
+  if (isUnseen(stat)) return stat !== 'gone'
+  return stat.startTime === startTime && !['Z', 'X'].includes(stat.state)
 }
 
-function statOf(pid: number): Stat | undefined {
+function isUnseen(stat: Stat | Unseen): stat is Unseen {
+  return typeof stat === 'string'
+}
+
+function statOf(pid: number): Stat | Unseen {
   try {
     const stat = parseStat(readFileSync(`/proc/${pid}/stat`, 'utf8'))
     const [program = ''] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
-    return stat === undefined ? undefined : { ...stat, program: basename(program) }
-  } catch {
-    return undefined
+    return stat === undefined ? 'unreadable' : { ...stat, program: basename(program) }
+  } catch (failure) {
+    // A process that ends while it is read is ESRCH.
+    return ['ENOENT', 'ESRCH'].includes(nodeCodeOf(failure) ?? '') ? 'gone' : 'unreadable'
   }
 }
 
