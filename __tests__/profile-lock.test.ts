@@ -146,6 +146,28 @@ describe('the lock', () => {
     expect(place.files()).toEqual(['config.json'])
   })
 
+  test.each(['onto its own name', 'into the place of the file'])(
+    'work is done again if a process that took the lock over removes the temporary file right before it is renamed %s',
+    async (which) => {
+      place.put(USERS)
+      const rename = fs.renameSync
+      let isDone = false
+      const spy = jest.spyOn(fs, 'renameSync').mockImplementation((from, to) => {
+        if (!isDone && (from === to) === (which === 'onto its own name')) {
+          isDone = true
+          fs.rmSync(lock(), { recursive: true })
+          fs.rmSync(from)
+        }
+        rename(from, to)
+      })
+      await place.main('1', 'ci')
+      spy.mockRestore()
+      expect([isDone, place.names()]).toEqual([true, ['me', 'ci']])
+      await place.post('1')
+      expect([place.read(), place.files()]).toEqual([USERS, ['config.json']])
+    },
+  )
+
   test('a slow breaker of a stale lock cannot remove the fresh one', async () => {
     fs.mkdirSync(dirname(place.path))
     leaveLock(new Date(0))

@@ -164,6 +164,55 @@ posixOnly('Windows replaces no file that somebody has open')(
   },
 )
 
+posixOnly('Windows replaces no file that somebody has open')(
+  'so it does if it has deleted our profile itself, and nothing is left for post to change',
+  async () => {
+    for (const before of [USERS, undefined]) {
+      place.remove()
+      place = makeProfileHome()
+      if (before !== undefined) place.put(before)
+      await place.main('1', 'ci')
+      const held = fs.openSync(place.path, 'r+')
+      let isFirst = true
+      const write = (): void => {
+        if (isFirst) {
+          fs.ftruncateSync(held)
+          fs.writeSync(held, withProfile(before ?? '{"current":"foreign","profiles":[]}', 'foreign'), 0)
+        }
+        isFirst = false
+      }
+      const calls = {
+        rename: (from: string, to: string) => {
+          fs.renameSync(from, to)
+          write()
+        },
+        unlink: (path: string) => {
+          fs.unlinkSync(path)
+          if (path === place.path) write()
+        },
+      }
+      expect((await place.post('1', { calls })).warnings).toEqual([])
+      fs.closeSync(held)
+      expect(place.names()).toEqual(before === undefined ? ['foreign'] : ['me', 'foreign'])
+      expect(place.files()).toEqual(['config.json'])
+    }
+  },
+)
+
+test('a program that removes the file right before we write it', async () => {
+  place.put(USERS)
+  const remove = (): Promise<void> => {
+    fs.rmSync(place.path, { force: true })
+    return Promise.resolve()
+  }
+  await place.main('1', 'ci', {}, { calls: { sync: remove } })
+  expect(place.files()).toEqual(['config.json', 'config.json.ci-record'])
+  expect(place.names()).toEqual(['ci'])
+  place.edit((config) => config.profiles.push({ name: 'foreign' }))
+  expect((await place.post('1', { calls: { sync: remove } })).warnings).toEqual([])
+  expect(place.files()).toEqual([])
+})
+
 test('a program that never stops writing makes us fail in the end, with nothing lost', async () => {
   place.put(USERS)
   let writes = 0

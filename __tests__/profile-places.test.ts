@@ -110,6 +110,27 @@ describeOnPosix('links', () => {
     expect(place.files(join(place.home, 'dotfiles'))).toEqual(['aliyun.json'])
   })
 
+  test('a file that somebody replaces by a link right before main writes it: the new target is used', async () => {
+    place.put(USERS)
+    const target = join(place.home, 'dotfiles', 'aliyun.json')
+    place.put(USERS, target)
+    const sync = (): Promise<void> => {
+      if (!fs.lstatSync(place.path).isSymbolicLink()) {
+        fs.rmSync(place.path)
+        fs.symlinkSync(target, place.path)
+      }
+      return Promise.resolve()
+    }
+    await place.main('1', 'ci', {}, { calls: { sync } })
+    expect(place.names()).toEqual(['me', 'ci'])
+    expect([place.files(), place.files(dirname(target))]).toEqual([
+      ['config.json'],
+      ['aliyun.json', 'aliyun.json.ci-record'],
+    ])
+    await place.post('1')
+    expect([place.read(target), place.files(dirname(target))]).toEqual([USERS, ['aliyun.json']])
+  })
+
   test('a link that somebody replaced by a file meanwhile: the session goes from both', async () => {
     const target = join(place.home, 'dotfiles', 'aliyun.json')
     place.put(USERS, target)
@@ -124,6 +145,22 @@ describeOnPosix('links', () => {
     expect([place.read(), place.read(target)]).toEqual([USERS, USERS])
     expect([place.files(), place.files(dirname(target))]).toEqual([['config.json'], ['aliyun.json']])
   })
+})
+
+test('a folder that somebody removes while we work, as `rm -rf ~/.aliyun` does, is made again by main', async () => {
+  place.put(USERS)
+  let removals = 0
+  const sync = (): Promise<void> => {
+    if (removals < 3) fs.rmSync(dirname(place.path), { recursive: true })
+    removals += 1
+    return Promise.resolve()
+  }
+  await place.main('1', 'ci', {}, { calls: { sync } })
+  expect(place.names()).toEqual(['ci'])
+  await place.main('2', 'other')
+  removals = 0
+  expect((await place.post('2', { calls: { sync } })).warnings).toEqual([])
+  expect(place.files()).toEqual([])
 })
 
 describe('a place that cannot be used is refused by the check before any request, and by main', () => {

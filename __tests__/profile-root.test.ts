@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
 import { dirname, join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { checkProfile } from '../src/profile/install.js'
 import { sweepExpired } from '../src/profile/sweep.js'
 import { makeProfileHome, NOW, refusalOfProfile, USERS, type ProfileHome } from './support/profile-home.js'
@@ -87,6 +87,29 @@ describeAsRoot("root in another user's home", () => {
     await place.main('1', 'ci')
     expect([place.names(), ownerOf(place.path)]).toEqual([['ci'], 0])
     await place.post('1')
+    expect(place.files()).toEqual([])
+  })
+
+  test('finds before any request that the user himself may not write there', async () => {
+    giveHome()
+    fs.chmodSync(dirname(place.path), 0o555)
+    for (const work of [() => checkProfile({ path: place.path }), () => place.main('1', 'ci')])
+      expect(await refusalOfProfile(work())).toMatch(/permission denied/)
+    expect(place.files()).toEqual([])
+    expectUntouched()
+  })
+
+  test('works where only that user may look, as on a network disk that trusts no root', async () => {
+    giveHome()
+    // access(2) asks for the real user, who is root.
+    const refuse = jest.spyOn(fs, 'existsSync').mockReturnValue(false)
+    try {
+      await checkProfile({ path: place.path })
+      await place.main('1', 'ci')
+      await place.post('1')
+    } finally {
+      refuse.mockRestore()
+    }
     expect(place.files()).toEqual([])
   })
 

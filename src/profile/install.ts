@@ -6,6 +6,7 @@ import { parseConfig, refusalError, type ConfigText } from './config-text.js'
 import { install, restore, type HomeState } from './home-state.js'
 import { recordPathOf } from './neighbours.js'
 import { checkOwners, locate, makeFolder } from './place.js'
+import { checkFolderWritable } from './replacement.js'
 import { readText } from './snapshot.js'
 import { atHome, explained, readRecordText, withStore, type Store, type StoreOptions } from './store.js'
 import { commitInstalled, commitRestored, isOver, parseRecord } from './transaction.js'
@@ -61,9 +62,9 @@ export async function checkProfile({
     makeFolder(home.path)
     const { target, exists } = locate(home.path)
     checkOwners(home.path, target, home.owners)
-    await explained(dirname(target), () =>
-      fs.promises.access(dirname(target), fs.constants.W_OK | fs.constants.X_OK),
-    )
+    await explained(dirname(target), () => {
+      checkFolderWritable(target)
+    })
     // Windows does not let a read-only file be replaced.
     if (exists && process.platform === 'win32')
       await explained(target, () => fs.promises.access(target, fs.constants.W_OK))

@@ -141,7 +141,9 @@ function tryLock(path: string, platform: NodeJS.Platform): Lock | 'held by anoth
   }
   return heldLock(
     signature,
-    () => fs.existsSync(signature),
+    // Not existsSync, which asks what the real user may: root in another user's home on a network disk
+    // may nothing there.
+    () => fs.lstatSync(signature, { throwIfNoEntry: false }) !== undefined,
     async () => {
       fs.unlinkSync(signature)
       // On Windows the signature is still there while a waiting process looks at it.

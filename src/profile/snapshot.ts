@@ -49,13 +49,8 @@ export async function readUntilComplete(descriptor: number): Promise<string> {
 
 /** Reads the file as it is at this instant; undefined if there is none. */
 export function look(file: string, home?: OwnedHome): Snapshot | undefined {
-  let descriptor: number
-  try {
-    descriptor = openToRead(file, home)
-  } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return undefined
-    throw error
-  }
+  const descriptor = openToRead(file, home)
+  if (descriptor === undefined) return undefined
   try {
     const stats = fs.fstatSync(descriptor, { bigint: true })
     if (stats.size > LARGEST_FILE) {
@@ -70,15 +65,19 @@ export function look(file: string, home?: OwnedHome): Snapshot | undefined {
   }
 }
 
-/** Never follows a link and never waits for a pipe: what was checked may have been replaced. */
-export function openToRead(file: string, home?: OwnedHome): number {
+/**
+ * Opens the file; undefined if there is none. Never follows a link and never waits for a pipe: what
+ * was checked may have been replaced.
+ */
+export function openToRead(file: string, home?: OwnedHome): number | undefined {
   const open = (): number => fs.openSync(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
   let descriptor: number
   try {
     descriptor = open()
   } catch (error) {
-    const isRefused = systemErrorCode(error) === 'EACCES' && home?.owners?.trustsRoot === true
-    if (!isRefused) throw error
+    const code = systemErrorCode(error)
+    if (code === 'ENOENT') return undefined
+    if (code !== 'EACCES' || home?.owners?.trustsRoot !== true) throw error
     // Perhaps it is root's own, which the user cannot read: only that, under its only name.
     descriptor = home.asRoot(open)
     const { uid, nlink } = fs.fstatSync(descriptor)

@@ -2,6 +2,7 @@
  * The files of one home: config.json, the record beside it, and the lock under which both change.
  */
 import fs from 'node:fs'
+import { dirname } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Prose } from '../text/prose.js'
 import { waitWhileHeldOpen } from './held-open.js'
@@ -87,14 +88,13 @@ export async function withStore<T>(
   options: StoreOptions,
 ): Promise<T> {
   return atHome(path, async (home) => {
-    makeFolder(home.path)
-    for (;;) {
+    for (let attempt = 1; ; attempt += 1) {
+      makeFolder(home.path)
       const { target } = locate(home.path)
       const outcome = await withLock(
         lockPathOf(target),
         async (lock) => {
-          // While we waited, a link may have been changed: then this is the wrong lock.
-          if (locate(home.path).target !== target) return 'moved'
+          if (hasMoved(home.path, target)) return 'moved'
           const warnings = checkOwners(home.path, target, home.owners)
           removeTemporaryFiles(target)
           return repeatedly(lock, (found) =>
@@ -102,10 +102,21 @@ export async function withStore<T>(
           )
         },
         options,
-      )
+      ).catch((error: unknown) => {
+        if (attempt >= LAST_ATTEMPTS || !hasMoved(home.path, target)) throw error
+        return 'moved' as const
+      })
       if (outcome !== 'moved') return outcome.result
+      await pause(10)
     }
   })
+}
+
+/** Whether a link was changed meanwhile, or the folder removed: then it was the wrong lock. */
+function hasMoved(path: string, target: string): boolean {
+  return (
+    locate(path).target !== target || fs.statSync(dirname(target), { throwIfNoEntry: false }) === undefined
+  )
 }
 
 /** Does `work` as the owner of the home, and says in our words what the system refused. */
@@ -195,6 +206,9 @@ function openStore(
   /** What each file was when it was read or written last. */
   const known = new Map<StoredFile, Snapshot | undefined>()
 
+  /** What is in no file, and has to be written even if nothing is changed in it. */
+  let unwritten = found
+
   const read = (file: StoredFile): Promise<Snapshot | undefined> =>
     explained(paths[file], () => (file === 'config' ? readWhole(target, home) : readRecordFile(target, home)))
 
@@ -233,6 +247,7 @@ function openStore(
       }
       while (!(await waitWhileHeldOpen(attempt, platform))) await pause(1)
       known.set(file, asItLies(path, next))
+      if (file === 'config') unwritten = undefined
       const written = old === undefined ? before?.text : readDescriptor(old)
       if (old === undefined || written === before?.text) return
       const text = await readUntilComplete(old)
@@ -247,9 +262,11 @@ function openStore(
     read: async (file) => {
       const snapshot = await read(file)
       known.set(file, snapshot)
-      return file === 'config' && found !== undefined ? found : snapshot?.text
+      return file === 'config' && unwritten !== undefined ? unwritten : snapshot?.text
     },
-    write: async (changes, onWritten) => {
+    write: async (wanted, onWritten) => {
+      const isWhole = unwritten === undefined || wanted.some(([file]) => file === 'config')
+      const changes: readonly Change[] = isWhole ? wanted : [['config', unwritten], ...wanted]
       const isRoots = known.get('config')?.stats.uid === 0n
       const prepared = new Map<StoredFile, Replacement>()
       try {
