@@ -238,6 +238,33 @@ describe('the lock', () => {
     expect(await refusalOfProfile(elsewhere)).toContain('EPERM')
   })
 
+  test.each(['its signature is written', 'its signature is removed'])(
+    'on Windows a lock that another program has open when %s is tried again',
+    async (when) => {
+      fs.mkdirSync(dirname(place.path))
+      const refused: unknown[] = []
+      const refuse = (file: unknown): void => {
+        refused.push(file)
+        if (refused.length <= 3) throw Object.assign(new Error('EPERM'), { code: 'EPERM', syscall: 'open' })
+      }
+      const { writeFileSync, unlinkSync } = fs
+      if (when.endsWith('written'))
+        jest.spyOn(fs, 'writeFileSync').mockImplementation((file, ...rest) => {
+          refuse(file)
+          writeFileSync(file, ...rest)
+        })
+      else
+        jest.spyOn(fs, 'unlinkSync').mockImplementation((file) => {
+          refuse(file)
+          unlinkSync(file)
+        })
+      expect(await withLock(lock(), () => Promise.resolve('done'), { ...options, platform: 'win32' })).toBe(
+        'done',
+      )
+      expect([refused.length, place.files()]).toEqual([4, []])
+    },
+  )
+
   test('is gone after work that failed', async () => {
     place.put(USERS)
     await expect(withStore(place.path, () => Promise.reject(new Error('no')), options)).rejects.toThrow('no')

@@ -1,13 +1,13 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
-import os from 'node:os'
 import { dirname, join } from 'node:path'
 import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { parseConfig } from '../src/profile/config-text.js'
 import { uninstallProfile } from '../src/profile/uninstall.js'
 import { plain } from '../src/text/prose.js'
+import { createTemporaryFolder, removeFolder } from '../stand-in/runner/temporary-folder.js'
 
 // How many processes are killed; a multiple of it may be set by hand.
 const KILLS = Number(process.env.PROFILE_KILLS ?? 16)
@@ -21,7 +21,7 @@ let journal: string
 const children: ChildProcess[] = []
 
 beforeEach(() => {
-  home = fs.mkdtempSync(join(os.tmpdir(), 'profile-processes-'))
+  home = createTemporaryFolder('profile-processes-')
   path = join(home, '.aliyun', 'config.json')
   journal = join(home, 'journal')
   fs.mkdirSync(dirname(path))
@@ -31,7 +31,7 @@ beforeEach(() => {
 
 afterEach(() => {
   for (const child of children.splice(0)) child.kill('SIGKILL')
-  fs.rmSync(home, { recursive: true, force: true })
+  removeFolder(home)
 })
 
 /** Starts a child and waits until it begins. */

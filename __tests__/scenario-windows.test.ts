@@ -14,6 +14,7 @@ import { openExclusively, openInProgram } from './support/open-elsewhere.js'
 import { windowsOnly } from './support/platform.js'
 import { useFolder, useJobs, useWorld } from './support/set-up.js'
 import { until } from './support/until.js'
+import { USERS_FILE } from './support/users-file.js'
 
 /** Opens a file and returns what closes it. */
 type Opening = (file: string) => Promise<() => void | Promise<void>>
@@ -28,20 +29,6 @@ const world = useWorld()
 const startJob = useJobs(world)
 const temporaryFolder = useFolder()
 
-const USERS_FILE = `{
-\t"current": "mine",
-\t"profiles": [
-\t\t{
-\t\t\t"name": "mine",
-\t\t\t"mode": "AK",
-\t\t\t"access_key_id": "LTAIusersOwnKey00001",
-\t\t\t"access_key_secret": "usersOwnSecret000001",
-\t\t\t"region_id": "cn-beijing"
-\t\t}
-\t]
-}
-`
-
 const filesIn = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder).sort() : [])
 
 /** Writes a file of the user's for the job, so that post has something to restore. */
@@ -50,9 +37,13 @@ function writeUsersFile({ configFile }: Job): void {
   writeFileSync(configFile, USERS_FILE)
 }
 
-/** Whether a writer has written what it will put in the place of config.json. */
+/** Whether a writer that holds the lock has written what it will put in the place of config.json. */
 function isBeingReplaced({ configFile }: Job): boolean {
-  return filesIn(dirname(configFile)).some((name) => /^config\.json\.ci-[0-9a-f]{16}\.tmp$/.test(name))
+  const names = filesIn(dirname(configFile))
+  return (
+    names.includes('config.json.ci-lock') &&
+    names.some((name) => /^config\.json\.ci-[0-9a-f]{16}\.tmp$/.test(name))
+  )
 }
 
 function profileIn(file: string): unknown {

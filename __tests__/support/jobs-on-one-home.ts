@@ -2,28 +2,12 @@
  * Jobs that share a home, counted: how many mains fail and how many posts leave their session
  * behind.
  */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createTemporaryFolder } from '../../stand-in/runner/runner-job.js'
+import { createTemporaryFolder, removeFolder } from '../../stand-in/runner/temporary-folder.js'
 import { startJob } from './job.js'
+import { USERS_FILE } from './users-file.js'
 import type { World } from './world.js'
-
-const USERS_FILE = `{
-\t"current": "mine",
-\t"profiles": [
-\t\t{
-\t\t\t"name": "mine",
-\t\t\t"mode": "AK",
-\t\t\t"access_key_id": "LTAIusersOwnKey00001",
-\t\t\t"access_key_secret": "usersOwnSecret000001",
-\t\t\t"region_id": "cn-beijing",
-\t\t\t"output_format": "json",
-\t\t\t"language": "en"
-\t\t}
-\t],
-\t"meta_path": ""
-}
-`
 
 export interface Tally {
   readonly mains: number
@@ -80,6 +64,6 @@ export async function tallyJobsOnOneHome(
     }
   } finally {
     for (const job of all) job.remove()
-    rmSync(home, { recursive: true, force: true, maxRetries: 5 })
+    removeFolder(home)
   }
 }

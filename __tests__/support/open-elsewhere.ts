@@ -1,9 +1,9 @@
 /** Other programs that have a file open. On Windows nobody else can then replace or remove it. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, constants, openSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, constants, openSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createTemporaryFolder } from '../../stand-in/runner/runner-job.js'
+import { createTemporaryFolder, removeFolder } from '../../stand-in/runner/temporary-folder.js'
 
 /**
  * libuv's flag for a file that nobody else may open meanwhile. Node does not list it among its
@@ -43,7 +43,7 @@ export async function openInProgram(file: string): Promise<() => Promise<void>> 
   return async () => {
     writeFileSync(stop, '')
     await closed
-    rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+    removeFolder(folder)
   }
 }
 

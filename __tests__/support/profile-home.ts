@@ -1,6 +1,5 @@
 /** One home on a real disk, and short words for what runs do in it. */
 import fs from 'node:fs'
-import os from 'node:os'
 import { dirname, join } from 'node:path'
 import { installProfile, type Installed, type ProfileInstallation } from '../../src/profile/install.js'
 import { keepProfile } from '../../src/profile/keep-profile.js'
@@ -8,6 +7,7 @@ import { ProfileError } from '../../src/profile/profile-error.js'
 import type { StoreOptions } from '../../src/profile/store.js'
 import { uninstallProfile } from '../../src/profile/uninstall.js'
 import { plain } from '../../src/text/prose.js'
+import { createTemporaryFolder, removeFolder } from '../../stand-in/runner/temporary-folder.js'
 import { profileOf } from './profile-arbitraries.js'
 
 export const NOW = new Date('2026-01-02T03:04:05Z')
@@ -48,7 +48,7 @@ export interface ProfileHome {
 }
 
 export function makeProfileHome(): ProfileHome {
-  const home = fs.realpathSync(fs.mkdtempSync(join(os.tmpdir(), 'profile-')))
+  const home = createTemporaryFolder('profile-')
   const path = join(home, '.aliyun', 'config.json')
   const put = (text: string, at = path): void => {
     fs.mkdirSync(dirname(at), { recursive: true })
@@ -92,7 +92,7 @@ export function makeProfileHome(): ProfileHome {
       return { notes: notes.map(plain), warnings: warnings.map(plain) }
     },
     remove: () => {
-      fs.rmSync(home, { recursive: true, force: true })
+      removeFolder(home)
     },
   }
 }

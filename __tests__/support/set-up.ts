@@ -1,9 +1,8 @@
 /**
  * What tests have in common before and after: call these at the top of a file or of a `describe`.
  */
-import { rmSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, beforeEach } from '@jest/globals'
-import { createTemporaryFolder } from '../../stand-in/runner/runner-job.js'
+import { createTemporaryFolder, removeFolder } from '../../stand-in/runner/temporary-folder.js'
 import type { StandInOptions } from '../../stand-in/stand-in.js'
 import { startJob, type Job, type JobOptions } from './job.js'
 import { startWorld, type World } from './world.js'
@@ -85,7 +84,7 @@ export function useFolder(): () => string {
     folder = createTemporaryFolder('test-')
   })
   afterEach(() => {
-    rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+    removeFolder(folder)
   })
   return () => folder
 }

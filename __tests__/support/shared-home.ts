@@ -3,21 +3,15 @@
  * with a reader that never looks away. Used by the suite with small numbers and by `npm run
  * soak:processes` with large ones.
  */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { waitWhileHeldOpen } from '../../src/profile/held-open.js'
+import { createTemporaryFolder, removeFolder } from '../../stand-in/runner/temporary-folder.js'
 import { startJob, type Job } from './job.js'
+import { USERS_FILE } from './users-file.js'
 import { startWorld } from './world.js'
 
-const USERS_FILE = `{
-    "current": "mine",
-    "profiles": [
-        {"name": "mine", "mode": "AK", "access_key_id": "LTAIusersOwnKey00001", "access_key_secret": "usersOwnSecret000001", "region_id": "cn-beijing"},
-        {"name": "shared", "mode": "AK", "access_key_id": "LTAIusersOwnKey00002", "access_key_secret": "usersOwnSecret000002", "region_id": "cn-beijing"}
-    ]
-}
-`
 const NAMES = ['shared', 'mine', 'a', 'b']
 
 export interface Seen {
@@ -53,7 +47,7 @@ export async function shareHome({
   seed: number
 }): Promise<Seen> {
   const random = randomOf(seed)
-  const home = mkdtempSync(join(tmpdir(), 'shared-home-'))
+  const home = createTemporaryFolder('shared-home-')
   const folder = join(home, '.aliyun')
   const file = join(folder, 'config.json')
   mkdirSync(folder)
@@ -65,7 +59,8 @@ export async function shareHome({
   let killed = 0
   const reader = (async () => {
     while (reading.goesOn) {
-      requireWhole(readFileSync(file, 'utf8'))
+      // Windows may refuse it for the moment in which the file is replaced.
+      requireWhole(await waitWhileHeldOpen(() => readFileSync(file, 'utf8')))
       reads += 1
       await pause(1)
     }
@@ -113,7 +108,7 @@ export async function shareHome({
     reading.goesOn = false
     for (const job of all) job.remove()
     await world.standIn.close()
-    rmSync(home, { recursive: true, force: true })
+    removeFolder(home)
   }
 }
 

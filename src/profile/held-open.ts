@@ -6,6 +6,11 @@ const PATIENCE_MS = 5_000
 
 const REFUSALS = new Set(['EPERM', 'EACCES', 'EBUSY'])
 
+/** Whether the system refused something because a program has it open, or it is being removed. */
+export function isHeldOpen(error: unknown, platform: NodeJS.Platform): boolean {
+  return platform === 'win32' && REFUSALS.has(systemErrorCode(error) ?? '')
+}
+
 /**
  * Does `attempt`, and on Windows does it again for some seconds while the system refuses it: a file
  * that another program has open can be neither replaced nor removed there, and most programs have
@@ -23,8 +28,7 @@ export async function waitWhileHeldOpen<T>(
     try {
       return await attempt()
     } catch (error) {
-      const isHeld = platform === 'win32' && REFUSALS.has(systemErrorCode(error) ?? '')
-      if (!isHeld || performance.now() > deadline) throw error
+      if (!isHeldOpen(error, platform) || performance.now() > deadline) throw error
       await pause(waitMs)
     }
   }

@@ -17,6 +17,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { ActionError } from '../errors/action-error.js'
 import { say } from '../text/prose.js'
+import { isHeldOpen, waitWhileHeldOpen } from './held-open.js'
 import { removeQuietly } from './neighbours.js'
 import { explainSystemError, ProfileError, systemErrorCode } from './profile-error.js'
 
@@ -120,7 +121,7 @@ function tryLock(path: string, platform: NodeJS.Platform): Lock | 'held by anoth
     const refusal = explainSystemError(error, path, platform)
     if (refusal === undefined) throw error
     // On Windows a directory that is being removed refuses to be made for a moment.
-    if (platform === 'win32' && (code === 'EPERM' || code === 'EACCES' || code === 'EBUSY')) return refusal
+    if (isHeldOpen(error, platform)) return refusal
     throw refusal
   }
   const signature = join(path, randomUUID())
@@ -130,7 +131,9 @@ function tryLock(path: string, platform: NodeJS.Platform): Lock | 'held by anoth
     removeIfEmpty(path)
     // Another process took the unsigned directory for a killed process's.
     if (systemErrorCode(error) === 'ENOENT') return 'held by another'
-    throw explainSystemError(error, path, platform) ?? error
+    const refusal = explainSystemError(error, path, platform)
+    if (refusal !== undefined && isHeldOpen(error, platform)) return refusal
+    throw refusal ?? error
   }
   if (fs.readdirSync(path).length > 1) {
     // This is another process's directory, made after ours was taken for a stale one. At least one
@@ -145,7 +148,9 @@ function tryLock(path: string, platform: NodeJS.Platform): Lock | 'held by anoth
     // may nothing there.
     () => fs.lstatSync(signature, { throwIfNoEntry: false }) !== undefined,
     async () => {
-      fs.unlinkSync(signature)
+      await waitWhileHeldOpen(() => {
+        fs.unlinkSync(signature)
+      }, platform)
       // On Windows the signature is still there while a waiting process looks at it.
       for (let attempt = 1; !removeIfEmpty(path) && platform === 'win32' && attempt <= 20; attempt += 1)
         await pause(10)

@@ -305,10 +305,12 @@ function openStore(
       known.set('record', asItLies(paths.record, { text, stats: before.stats }))
     },
     setRecordAside: () =>
-      explained(paths.record, () => {
+      explained(paths.record, async () => {
         const aside = `${paths.record}.damaged-${Date.now()}`
-        assertHeld()
-        calls.rename(paths.record, aside)
+        await waitWhileHeldOpen(() => {
+          assertHeld()
+          calls.rename(paths.record, aside)
+        }, platform)
         known.set('record', undefined)
         return aside
       }),

@@ -8,16 +8,7 @@
  * steps.
  */
 import { randomUUID } from 'node:crypto'
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import type { Action } from './action-manifest.js'
 import { createMasks, type Masks } from './masks.js'
@@ -25,6 +16,7 @@ import { runnerEnvironment } from './runner-environment.js'
 import { createStepFiles } from './step-files.js'
 import { readStreams, startLog, type LogWriter, type StepLog } from './step-log.js'
 import { runProcess, type Interruption, type ProcessRun } from './step-process.js'
+import { createTemporaryFolder, removeFolder } from './temporary-folder.js'
 import { asRunnerGives, evaluate, type Contexts } from './with-values.js'
 
 type Variables = Readonly<Record<string, string>>
@@ -111,14 +103,6 @@ export interface JobOutputs {
 interface Registered {
   readonly step: ActionStep
   readonly state: ReadonlyMap<string, string>
-}
-
-/**
- * A folder for the time of a test, without links in its path: on macOS, the one for temporary files
- * is behind one.
- */
-export function createTemporaryFolder(prefix: string): string {
-  return realpathSync(mkdtempSync(join(tmpdir(), prefix)))
 }
 
 export function startRunnerJob(options: RunnerJobOptions): RunnerJob {
@@ -247,7 +231,7 @@ export function startRunnerJob(options: RunnerJobOptions): RunnerJob {
     orphans: () => processesWith(trackingId),
     remove: () => {
       for (const id of processesWith(trackingId)) endProcess(id)
-      rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+      removeFolder(folder)
     },
   }
 }

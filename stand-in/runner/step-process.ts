@@ -66,15 +66,22 @@ export async function runProcess({
       child[stream].setEncoding('utf8').on('data', (part: string) => (parts[stream] += part))
     const stopInterruption = interruption === undefined ? undefined : interrupt(child, interruption)
     child.once('error', fail)
-    child.once('exit', () => {
-      patience = setTimeout(() => {
+    let closed = false
+    const giveUp = (turnsLeft: number): void => {
+      // On a busy machine the timer may come with the streams' ends, and then before them.
+      if (turnsLeft > 0) setImmediate(giveUp, turnsLeft - 1)
+      else if (!closed) {
         heldStreams = true
         child.stdout.destroy()
         child.stderr.destroy()
-      }, heldStreamsLimit)
+      }
+    }
+    child.once('exit', () => {
+      patience = setTimeout(giveUp, heldStreamsLimit, 3)
     })
     child.once('close', (exitCode, signal) => {
       const milliseconds = performance.now() - start
+      closed = true
       clearTimeout(patience)
       stopInterruption?.()
       done({ exitCode, signal, ...parts, milliseconds, heldStreams })
