@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import os from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { checkProfile } from '../src/profile/install.js'
 import type { FullDiskOutcome } from './support/full-disk.js'
 import { makeProfileHome, USERS, type ProfileHome } from './support/profile-home.js'
@@ -15,6 +15,7 @@ beforeEach(() => {
 })
 
 afterEach(() => {
+  jest.restoreAllMocks()
   place.remove()
 })
 
@@ -104,6 +105,28 @@ describe('a disk that is slow to sync', () => {
     expect(none.count()).toBe(0)
     expect(place.files()).toEqual([])
   })
+})
+
+test('a disk that is read-only when post comes: post says until when the session stays', async () => {
+  place.put(USERS)
+  await place.main('1', 'ci')
+  const refuse = (syscall: string): never => {
+    throw Object.assign(new Error('EROFS'), { code: 'EROFS', syscall })
+  }
+  const { openSync } = fs
+  jest.spyOn(fs, 'mkdirSync').mockImplementation(() => refuse('mkdir'))
+  jest
+    .spyOn(fs, 'openSync')
+    .mockImplementation((path, flags, mode) =>
+      (Number(flags) & fs.constants.O_WRONLY) === 0 ? openSync(path, flags, mode) : refuse('open'),
+    )
+  const { warnings } = await place.post('1')
+  jest.restoreAllMocks()
+  expect(warnings).toEqual([
+    expect.stringMatching(/read-only.*usable until 2026-.*Z\. A run on this home removes it after that\.$/),
+  ])
+  await place.post('1')
+  expect([place.read(), place.files()]).toEqual([USERS, ['config.json']])
 })
 
 test('a file of 10,000 profiles is parsed once by main and once by post', async () => {

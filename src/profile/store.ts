@@ -230,8 +230,8 @@ function openStore(
     const old = watches ? openToRead(path, home) : undefined
     try {
       const patienceEnds = performance.now() + writerPatienceMs
-      const isAwaited = (): boolean =>
-        file === 'config' && performance.now() < patienceEnds && isAboutToBeReplaced(path)
+      // Before the record goes, too: what comes after that may bring an ended session back for good.
+      const isAwaited = (): boolean => performance.now() < patienceEnds && isAboutToBeReplaced(target)
       const attempt = (): boolean => {
         assertHeld()
         assertUnchanged()

@@ -163,7 +163,9 @@ async function failureText({ path, target, id }: ProfileRun, failure: unknown): 
       for (const place of new Set([here, target ?? here])) {
         const log = parseRecord(await readRecordText(place, home), path)
         const found = log === 'damaged' ? undefined : log.entries.find(({ run }) => run === id)
-        if (found !== undefined) return { ...found, ended: await markEndedWithoutLock(place, id, home) }
+        if (found === undefined) continue
+        // On a read-only disk that cannot be said.
+        return { ...found, ended: await markEndedWithoutLock(place, id, home).catch(() => false) }
       }
       return undefined
     })
