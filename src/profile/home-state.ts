@@ -14,25 +14,29 @@ import {
   type CliProfile,
 } from './config-edit.js'
 import {
-  decodeString,
   DEFAULT_NAME,
   encodeString,
-  fieldsOf,
   otherMembers,
   parseConfig,
   wellFormed,
   type ConfigText,
   type Entry,
 } from './config-text.js'
+import {
+  currentHolder,
+  currentSetter,
+  currentToken,
+  entryNamed,
+  entryOf,
+  formerTexts,
+  holderOf,
+  isReplaced,
+  nameIn,
+  nameOf,
+  entryText,
+  type HomeState,
+} from './ownership.js'
 import { EMPTY_UNDO_LOG, fingerprint, type UndoEntry, type UndoLog } from './undo-log.js'
-
-/**
- * config.json, undefined if there is none, and the log beside it: as they are, or as they will be.
- */
-export interface HomeState {
-  readonly config: ConfigText | undefined
-  readonly log: UndoLog
-}
 
 export interface Installation {
   readonly run: string
@@ -147,7 +151,7 @@ function reconcile(state: HomeState): HomeState {
     if (namesake !== undefined) {
       // If it was there for us, or somebody wrote it after us, what later runs found of ours is
       // over too.
-      const isOver = entry.ended || formerTexts(log, entry).includes(textOf(config, namesake))
+      const isOver = entry.ended || formerTexts(log, entry).includes(entryText(config, namesake))
       log = forget(log, entry, isOver ? entry : undefined)
       continue
     }
@@ -184,24 +188,6 @@ function formerCurrentOf(
   return formerCurrent !== undefined && isOurs && currentSetter(log) === entry
     ? { token: formerCurrent.token, isCli: false }
     : current
-}
-
-/** Whether somebody else has written another entry of the run's name over it. */
-export function isSomebodys(state: HomeState, entry: UndoEntry): boolean {
-  const { config, log } = state
-  const namesake = config === undefined ? undefined : entryNamed(config, entry.profile)
-  return (
-    namesake !== undefined &&
-    holderOf(state, namesake) === undefined &&
-    !formerTexts(log, entry).includes(textOf(config, namesake))
-  )
-}
-
-/** What was under the run's name before it and the runs below it. */
-function formerTexts(log: UndoLog, { replaced }: UndoEntry): string[] {
-  if (replaced === undefined) return []
-  const below = log.entries.find(({ run }) => run === replaced.run)
-  return [replaced.text, ...(below === undefined ? [] : formerTexts(log, below))]
 }
 
 function restoreOne(state: HomeState, entry: UndoEntry): HomeState {
@@ -291,77 +277,4 @@ function forget(log: UndoLog, entry: UndoEntry, heir: UndoEntry | undefined): Un
       }
     })
   return { created: log.created, entries }
-}
-
-/** Whether a later run has replaced the run's entry. */
-function isReplaced(log: UndoLog, { run }: UndoEntry): boolean {
-  return log.entries.some(({ replaced }) => replaced?.run === run)
-}
-
-/** The run's entry in the file, whatever else was edited in it, its name included. */
-function entryOf(state: HomeState, entry: UndoEntry): Entry | undefined {
-  const { config } = state
-  if (config === undefined) return undefined
-  const named = entryNamed(config, entry.profile)
-  if (named !== undefined && fingerprintOf(config, named) === entry.fingerprint) return named
-  const claimed = state.log.entries.filter(({ fingerprint: known }) => known === entry.fingerprint)
-  const others = new Set(claimed.filter((other) => other !== entry).map(({ profile }) => profile))
-  return config.entries.find(
-    (candidate) => !others.has(candidate.name) && fingerprintOf(config, candidate) === entry.fingerprint,
-  )
-}
-
-/** The run whose entry this is: of several with one key the latest. */
-function holderOf(state: HomeState, entry: Entry): UndoEntry | undefined {
-  return state.log.entries.findLast(
-    (candidate) => !isReplaced(state.log, candidate) && entryOf(state, candidate) === entry,
-  )
-}
-
-/** The run that has set `current` last. */
-function currentSetter(log: UndoLog): UndoEntry | undefined {
-  return log.entries.findLast(({ formerCurrent }) => formerCurrent !== undefined)
-}
-
-/** The run that has set `current` to what it is, and undefined if somebody else has. */
-function currentHolder(state: HomeState): UndoEntry | undefined {
-  const setter = currentSetter(state.log)
-  return setter !== undefined && state.config?.currentName === nameOf(state, setter) ? setter : undefined
-}
-
-/** The name of the run's entry, which somebody may have changed. */
-function nameOf(state: HomeState, entry: UndoEntry): string {
-  const held = isReplaced(state.log, entry) ? undefined : entryOf(state, entry)
-  return held?.name ?? entry.profile
-}
-
-function fingerprintOf({ text }: ConfigText, entry: Entry): string | undefined {
-  const fields = fieldsOf(text, entry)
-  const credentialsUri = fields.get('credentials_uri')
-  if (fields.get('mode') === 'CredentialsURI')
-    return credentialsUri === undefined ? undefined : fingerprint({ credentialsUri })
-  const accessKeyId = fields.get('access_key_id')
-  const accessKeySecret = fields.get('access_key_secret')
-  return accessKeyId === undefined || accessKeySecret === undefined
-    ? undefined
-    : fingerprint({ credentials: { accessKeyId, accessKeySecret } })
-}
-
-function textOf(config: ConfigText | undefined, { start, end }: Entry): string {
-  return config?.text.slice(start, end) ?? ''
-}
-
-/** The CLI takes the first of several profiles of one name. */
-function entryNamed(config: ConfigText, name: string): Entry | undefined {
-  return config.entries.find((entry) => entry.name === name)
-}
-
-function currentToken(config: ConfigText | undefined): string | undefined {
-  return config?.current === undefined
-    ? undefined
-    : config.text.slice(config.current.start, config.current.end)
-}
-
-function nameIn(token: string | undefined): string {
-  return token?.startsWith('"') === true ? decodeString(token) : DEFAULT_NAME
 }

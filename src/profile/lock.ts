@@ -144,8 +144,7 @@ function tryLock(path: string, platform: NodeJS.Platform): Lock | 'held by anoth
   }
   return heldLock(
     signature,
-    // Not existsSync, which asks what the real user may: root in another user's home on a network disk
-    // may nothing there.
+    // Not existsSync, which asks what the real user may: root on a network disk may nothing.
     () => fs.lstatSync(signature, { throwIfNoEntry: false }) !== undefined,
     async () => {
       await waitWhileHeldOpen(() => {

@@ -2,8 +2,8 @@
  * config.json and its undo log on the disk: how they are read, and written together.
  */
 import { say } from '../text/prose.js'
-import { isSomebodys, type HomeState } from './home-state.js'
 import { recordPathOf } from './neighbours.js'
+import { isSomebodys, type HomeState } from './ownership.js'
 import { ProfileError, systemErrorCode } from './profile-error.js'
 import type { Change, Store, StoredFile } from './store.js'
 import { EMPTY_UNDO_LOG, formatUndoLog, parseUndoLog, type UndoEntry, type UndoLog } from './undo-log.js'
