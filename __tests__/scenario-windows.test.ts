@@ -37,8 +37,8 @@ function writeUsersFile({ configFile }: Job): void {
   writeFileSync(configFile, USERS_FILE)
 }
 
-/** Whether a writer that holds the lock has written what it will put in the place of config.json. */
-function isBeingReplaced({ configFile }: Job): boolean {
+/** Whether the lock's holder has written what it will put in the place of config.json. */
+function isBeingReplaced(configFile: string): boolean {
   const names = filesIn(dirname(configFile))
   return (
     names.includes('config.json.ci-lock') &&
@@ -124,7 +124,7 @@ describe.each(NODES)('on %s', (node) => {
       closings.push(await openInProgram(job.configFile))
       const main = job.main({ ...world.byKey, profile: 'ci' })
       // The new text is there. It cannot be renamed over config.json before that is closed.
-      await until(() => isBeingReplaced(job), 'writing the new text')
+      await until(() => isBeingReplaced(job.configFile), 'writing the new text')
       await closings.pop()?.()
       const { exitCode, errors, warnings } = await main
       expect([exitCode, errors, warnings]).toEqual([0, [], []])
@@ -248,7 +248,7 @@ describe('five jobs on one home', () => {
   sharedTest(
     'with a program that reads config.json again and again',
     async () => {
-      expect(await tallyJobsOnOneHome(world, 5, repeated(openInProgram))).toEqual(NOBODY_FAILED)
+      expect(await tallyJobsOnOneHome(world, 5, readUntilWanted)).toEqual(NOBODY_FAILED)
     },
     120_000,
   )
@@ -256,34 +256,57 @@ describe('five jobs on one home', () => {
   sharedTest(
     'with a scanner that locks config.json again and again',
     async () => {
-      const scan: Opening = async (file) => Promise.resolve(openExclusively(file))
-      expect(await tallyJobsOnOneHome(world, 5, repeated(scan))).toEqual(NOBODY_FAILED)
+      expect(await tallyJobsOnOneHome(world, 5, scanAgainAndAgain)).toEqual(NOBODY_FAILED)
     },
     120_000,
   )
 })
 
-/** Opens and closes a file until it is told to end. */
-function repeated(open: Opening) {
-  return async (file: string): Promise<() => Promise<void>> => {
-    const going = { on: true }
-    const work = (async () => {
-      while (going.on) {
-        try {
-          const close = await open(file)
-          await pause(15)
-          await close()
-        } catch {
-          // Somebody else has it.
-        }
-        await pause(15)
-      }
-    })()
-    return Promise.resolve(async () => {
-      going.on = false
-      await work
-    })
+/**
+ * Has a program read the file all the time, which closes it as soon as somebody is about to replace
+ * it, and stays away until that is done: whether the writer gets its turn is not left to chance.
+ */
+async function readUntilWanted(file: string): Promise<() => Promise<void>> {
+  const reading = { on: true }
+  const waitUntil = async (isWanted: boolean): Promise<void> => {
+    while (reading.on && isBeingReplaced(file) !== isWanted) await pause(5)
   }
+  let close = await openInProgram(file)
+  const work = (async () => {
+    for (;;) {
+      await waitUntil(true)
+      await close()
+      await waitUntil(false)
+      if (!reading.on) return
+      // It may be replaced at this very moment.
+      close = await openInProgram(file).catch(() => async () => Promise.resolve())
+    }
+  })()
+  return async () => {
+    reading.on = false
+    await work
+  }
+}
+
+/** Locks the file again and again, for a moment each time, as a virus scanner may. */
+async function scanAgainAndAgain(file: string): Promise<() => Promise<void>> {
+  const scanning = { on: true }
+  const work = (async () => {
+    while (scanning.on) {
+      try {
+        const close = openExclusively(file)
+        await pause(15)
+        close()
+      } catch {
+        // Somebody else has it.
+      }
+      await pause(15)
+    }
+  })()
+  return Promise.resolve(async () => {
+    scanning.on = false
+    await work
+  })
 }
 
 /** Writes into the record that the sessions of this home are over, since nobody waits for it. */

@@ -4,6 +4,9 @@ import { systemErrorCode } from './profile-error.js'
 /** How long a file that another program holds open is waited for, in milliseconds. */
 const PATIENCE_MS = 5_000
 
+/** So that a program which opens the file again and again leaves a gap that is found. */
+const LONGEST_PAUSE_MS = 20
+
 const REFUSALS = new Set(['EPERM', 'EACCES', 'EBUSY'])
 
 /** Whether the system refused something because a program has it open, or it is being removed. */
@@ -24,7 +27,7 @@ export async function waitWhileHeldOpen<T>(
   patienceMs = PATIENCE_MS,
 ): Promise<T> {
   const deadline = performance.now() + patienceMs
-  for (let waitMs = 5; ; waitMs = Math.min(waitMs * 2, 100)) {
+  for (let waitMs = 5; ; waitMs = Math.min(waitMs * 2, LONGEST_PAUSE_MS)) {
     try {
       return await attempt()
     } catch (error) {

@@ -33,7 +33,7 @@ import {
   isReplaced,
   nameIn,
   nameOf,
-  entryText,
+  textOfEntry,
   type HomeState,
 } from './ownership.js'
 import { EMPTY_UNDO_LOG, fingerprint, type UndoEntry, type UndoLog } from './undo-log.js'
@@ -151,7 +151,7 @@ function reconcile(state: HomeState): HomeState {
     if (namesake !== undefined) {
       // If it was there for us, or somebody wrote it after us, what later runs found of ours is
       // over too.
-      const isOver = entry.ended || formerTexts(log, entry).includes(entryText(config, namesake))
+      const isOver = entry.ended || formerTexts(log, entry).includes(textOfEntry(config, namesake))
       log = forget(log, entry, isOver ? entry : undefined)
       continue
     }

@@ -68,7 +68,7 @@ function fingerprintOf({ text }: ConfigText, entry: Entry): string | undefined {
     : fingerprint({ credentials: { accessKeyId, accessKeySecret } })
 }
 
-export function entryText(config: ConfigText | undefined, { start, end }: Entry): string {
+export function textOfEntry(config: ConfigText | undefined, { start, end }: Entry): string {
   return config?.text.slice(start, end) ?? ''
 }
 
@@ -94,7 +94,7 @@ export function isSomebodys(state: HomeState, entry: UndoEntry): boolean {
   return (
     namesake !== undefined &&
     holderOf(state, namesake) === undefined &&
-    !formerTexts(log, entry).includes(entryText(config, namesake))
+    !formerTexts(log, entry).includes(textOfEntry(config, namesake))
   )
 }
 

@@ -230,7 +230,7 @@ function openStore(
     const old = watches ? openToRead(path, home) : undefined
     try {
       const patienceEnds = performance.now() + writerPatienceMs
-      // Before the record goes, too: what comes after that may bring an ended session back for good.
+      // Before the record goes, too: after that, an ended session would be back for good.
       const isAwaited = (): boolean => performance.now() < patienceEnds && isAboutToBeReplaced(target)
       const attempt = (): boolean => {
         assertHeld()

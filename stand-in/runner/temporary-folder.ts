@@ -14,9 +14,9 @@ export function createTemporaryFolder(prefix: string): string {
 }
 
 /**
- * Removes a folder with all that is in it. On Windows a process that has ended is let go of a little
- * later, and until then the system removes neither the folder in which it worked nor what it had
- * open. (rmSync's own `maxRetries` tries no folder again that is busy.)
+ * Removes a folder with all that is in it. On Windows a process that has ended is let go of a
+ * little later, and until then the system removes neither the folder in which it worked nor what it
+ * had open. (rmSync's own `maxRetries` tries no folder again that is busy.)
  */
 export function removeFolder(folder: string): void {
   for (let attempt = 1; ; attempt += 1) {
