@@ -1,7 +1,7 @@
 /** Other programs write config.json, at the very instants that hurt. */
 import fs from 'node:fs'
 import { dirname } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { posixOnly } from './support/platform.js'
 import { makeProfileHome, USERS, type ProfileHome } from './support/profile-home.js'
 
@@ -12,6 +12,7 @@ beforeEach(() => {
 })
 
 afterEach(() => {
+  jest.restoreAllMocks()
   place.remove()
 })
 
@@ -68,6 +69,25 @@ describe.each([
     await place.post('1', { calls })
     expect(place.names()).toEqual(['me', ...foreigns, ...(call === 'rename' ? [] : foreigns)])
     expect(place.files()).toEqual(['config.json'])
+  })
+
+  test('loses nothing if it writes while the scheduler interrupts us after our last look', async () => {
+    place.put(USERS)
+    const { lstatSync } = fs
+    let isDone = false
+    const interrupted = ((path: string, options: fs.StatSyncOptions) => {
+      const stats = lstatSync(path, options)
+      const isLastLook = path === place.path && place.files().some((name) => name.endsWith('.tmp'))
+      if (isLastLook && !isDone) {
+        isDone = true
+        writeForeign(withProfile(place.read(), 'foreign'))
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
+      }
+      return stats
+    }) as typeof fs.lstatSync
+    jest.spyOn(fs, 'lstatSync').mockImplementation(interrupted)
+    await place.main('1', 'ci')
+    expect([isDone, place.names()]).toEqual([true, ['me', 'foreign', 'ci']])
   })
 
   test('brings no ended session back by writing what it had read before post', async () => {

@@ -39,7 +39,7 @@ export function isAboutToBeReplaced(target: string): boolean {
 
 function isFresh(file: string): boolean {
   const stats = fs.lstatSync(file, { throwIfNoEntry: false })
-  return stats !== undefined && Math.abs(Date.now() - stats.mtimeMs) < LEFT_BEHIND_AFTER_MS
+  return stats?.isFile() === true && Math.abs(Date.now() - stats.mtimeMs) < LEFT_BEHIND_AFTER_MS
 }
 
 /** Whether a record, a lock or a temporary file is there: each may be alone, after a kill. */

@@ -72,6 +72,12 @@ export interface StoreOptions extends LockOptions {
 /** How long a program that is about to replace config.json is waited for, in milliseconds. */
 const WRITER_PATIENCE_MS = 500
 
+/** How long a last look takes at most, in milliseconds, on a disk of the machine's own. */
+const LAST_LOOK_MS = 0.1
+
+/** Where it always takes longer, as on a network disk. */
+const LAST_LOOKS = 5
+
 /** Once the time to wait is over, the work is begun anew so often at most. */
 const LAST_ATTEMPTS = 10
 
@@ -237,10 +243,8 @@ function openStore(
         assertUnchanged()
         if (isAwaited()) return false
         prepareForTheInstant(next)
-        if (isAwaited()) return false
-        if (!isSame(fs.lstatSync(path, { bigint: true, throwIfNoEntry: false }), before?.stats))
-          throw new ChangedMeanwhileError(['another program wrote the file meanwhile'])
-        // What is written between the lines above and these is lost: some microseconds.
+        if (!lookLast(path, before, isAwaited)) return false
+        // What is written between that look and these lines is lost: some microseconds.
         if (next !== undefined) replaceBy(next, path, calls)
         else if (before !== undefined) calls.unlink(path)
         return true
@@ -314,6 +318,23 @@ function openStore(
         known.set('record', undefined)
         return aside
       }),
+  }
+}
+
+/**
+ * The last look at a file before it is replaced.
+ *
+ * @returns false if another program is about to replace it
+ * @throws ChangedMeanwhileError if one has
+ */
+function lookLast(path: string, before: Snapshot | undefined, isAwaited: () => boolean): boolean {
+  for (let looks = 1; ; looks += 1) {
+    const begin = performance.now()
+    if (isAwaited()) return false
+    if (!isSame(fs.lstatSync(path, { bigint: true, throwIfNoEntry: false }), before?.stats))
+      throw new ChangedMeanwhileError(['another program wrote the file meanwhile'])
+    // Otherwise this process was interrupted, perhaps after it had looked.
+    if (performance.now() - begin < LAST_LOOK_MS || looks === LAST_LOOKS) return true
   }
 }
 
