@@ -7,7 +7,6 @@ import { install, restore } from './home-state.js'
 import { recordPathOf } from './neighbours.js'
 import type { HomeState } from './ownership.js'
 import { checkOwners, locate, makeFolder } from './place.js'
-import { checkFolderWritable } from './replacement.js'
 import { readText } from './snapshot.js'
 import { atHome, explained, readRecordText, withStore, type Store, type StoreOptions } from './store.js'
 import { commitInstalled, commitRestored, isOver, parseRecord } from './transaction.js'
@@ -63,9 +62,9 @@ export async function checkProfile({
     makeFolder(home.path)
     const { target, exists } = locate(home.path)
     checkOwners(home.path, target, home.owners)
-    await explained(dirname(target), () => {
-      checkFolderWritable(target)
-    })
+    await explained(dirname(target), () =>
+      fs.promises.access(dirname(target), fs.constants.W_OK | fs.constants.X_OK),
+    )
     // Windows does not let a read-only file be replaced.
     if (exists && process.platform === 'win32')
       await explained(target, () => fs.promises.access(target, fs.constants.W_OK))

@@ -122,7 +122,7 @@ export function isTrusted({ uid }: Pick<Stats, 'uid'>, owners: Owners | undefine
  *
  * @param owners undefined if files have no owners, as on Windows
  * @returns warnings, if others can write what this step writes
- * @throws ProfileError if something is another user's
+ * @throws ProfileError if something is another user's, or a folder that its owner may not write
  */
 export function checkOwners(path: string, target: string, owners: Owners | undefined): Prose[] {
   if (owners === undefined) return []
@@ -137,6 +137,14 @@ export function checkOwners(path: string, target: string, owners: Owners | undef
       throw new ProfileError(
         'profile-wrong-place',
         say`${place} belongs to another user (uid ${stats.uid}): run the job as that user, or give it to this one with chown`,
+      )
+    }
+    // access(2) asks what the real user may, and that is root.
+    const worksForOwner = owners.trustsRoot && owners.uid !== 0 && stats.uid === owners.uid
+    if (worksForOwner && stats.isDirectory() && (stats.mode & 0o300) !== 0o300) {
+      throw new ProfileError(
+        'profile-wrong-place',
+        say`${place}: permission denied; its owner (uid ${stats.uid}), as whom this step works, may not write it: chmod u+wx it`,
       )
     }
     // A group of the user's own, which many systems give to each user, is nobody else.

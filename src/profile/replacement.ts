@@ -103,19 +103,6 @@ export function replaceBy({ temporary }: Replacement, path: string, calls: Syste
   }
 }
 
-/**
- * Makes sure that the file can be replaced, before that matters: puts an empty file beside it for a
- * moment. access(2) would ask what the real user may, which is root's part in another user's home,
- * and on Windows nothing about the folder's permissions.
- *
- * @throws what the system refuses
- */
-export function checkFolderWritable(file: string): void {
-  const temporary = temporaryPathOf(file)
-  fs.closeSync(SYSTEM_CALLS.open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600))
-  removeQuietly(temporary)
-}
-
 /** Overwrites a file where it lies by a text of the same length. */
 export function writeInPlace(
   file: string,
