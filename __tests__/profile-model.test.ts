@@ -116,6 +116,23 @@ describe('a home in memory, with mains, posts, kills between the writes, and tim
     await live({ file: initial, steps }, true)
   })
 
+  test("a file that holds somebody's profile after a killed post is no longer a run's", async () => {
+    const foreign = (edit: 'add' | 'delete'): Step => ({ do: 'foreign', edit, name: 'dev' })
+    await live(
+      {
+        file: { text: '{}', names: [] },
+        steps: [
+          main('default', false),
+          post(0, 1),
+          foreign('add'),
+          main('default', false),
+          foreign('delete'),
+        ],
+      },
+      false,
+    )
+  })
+
   test("a killed post does not touch the user's profile of the same name below a later run's", async () => {
     const users = [main('default', true, undefined, false), main('default', false, undefined, false)]
     await live(

@@ -269,6 +269,9 @@ export async function live({ file: initial, steps }: Life, undisturbed: boolean)
     const installed = disk.config?.includes(`"STS.${run}"`) === true
     assert(installed || died, `run ${run} did not write its profile`)
     settle(before, over, died && !installed, installed)
+    // A file with profiles of which no run is left is the user's, whoever made it.
+    if (!model.isEmpty() && [...model.outstanding()].every((author) => author === 'user'))
+      model.made = undefined
     if (!installed) return
     const isKept = disk.recorded().every((entry) => entry.run !== request.id)
     const by = isKept ? 'user' : run
