@@ -1,5 +1,4 @@
 import fs from 'node:fs'
-import os from 'node:os'
 import { dirname, join } from 'node:path'
 import { execFileSync } from 'node:child_process'
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
@@ -13,10 +12,11 @@ import { readText } from '../src/profile/snapshot.js'
 import { sweepExpired } from '../src/profile/sweep.js'
 import { uninstallProfile } from '../src/profile/uninstall.js'
 import { plain } from '../src/text/prose.js'
+import { createTemporaryFolder, removeFolder } from '../stand-in/runner/temporary-folder.js'
 import { posixOnly } from './support/platform.js'
 import { profileOf } from './support/profile-arbitraries.js'
+import { NOW, USERS } from './support/profile-home.js'
 
-const NOW = new Date('2026-01-02T03:04:05Z')
 const HOUR = 3_600_000
 const later = (hours: number) => new Date(NOW.getTime() + hours * HOUR)
 
@@ -24,17 +24,14 @@ let home: string
 let path: string
 
 beforeEach(() => {
-  home = fs.realpathSync(fs.mkdtempSync(join(os.tmpdir(), 'profile-')))
+  home = createTemporaryFolder('profile-')
   path = join(home, '.aliyun', 'config.json')
 })
 
 afterEach(() => {
   jest.restoreAllMocks()
-  fs.rmSync(home, { recursive: true, force: true })
+  removeFolder(home)
 })
-
-const USERS =
-  '{\n  "current": "me",\n  "profiles": [\n    {\n      "name": "me",\n      "mode": "AK",\n      "access_key_id": "LTAIme"\n    }\n  ]\n}\n'
 
 function put(text: string, at = path): void {
   fs.mkdirSync(dirname(at), { recursive: true })

@@ -2,6 +2,7 @@
 import fs from 'node:fs'
 import { dirname } from 'node:path'
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
+import type { SystemCalls } from '../src/profile/replacement.js'
 import { posixOnly } from './support/platform.js'
 import { makeProfileHome, USERS, type ProfileHome } from './support/profile-home.js'
 
@@ -25,6 +26,17 @@ function replaceWhole(text: string): void {
 /** Writes as an older CLI does: into the file itself. */
 function overwrite(text: string): void {
   fs.writeFileSync(place.path, text)
+}
+
+/** A rename after which another program does something, once config.json has been replaced. */
+function renameAndThen(doForeign: () => void): SystemCalls['rename'] {
+  let isFirst = true
+  return (from, to) => {
+    fs.renameSync(from, to)
+    if (to !== place.path || !isFirst) return
+    isFirst = false
+    doForeign()
+  }
 }
 
 const withProfile = (text: string, name: string): string => {
@@ -94,12 +106,9 @@ describe.each([
     place.put(USERS)
     await place.main('1', 'ci')
     const stale = place.read()
-    let isFirst = true
-    const rename = (from: string, to: string): void => {
-      fs.renameSync(from, to)
-      if (to === place.path && isFirst) writeForeign(withProfile(stale, 'foreign'))
-      isFirst = false
-    }
+    const rename = renameAndThen(() => {
+      writeForeign(withProfile(stale, 'foreign'))
+    })
     await place.post('1', { calls: { rename } })
     expect(place.names()).toEqual(['me', 'foreign'])
     expect(place.read()).not.toContain('STS.')
@@ -144,16 +153,12 @@ describe('a program whose next text is beside config.json, ready to replace it,'
     place.put(USERS)
     await place.main('1', 'ci')
     const stale = place.read()
-    let isFirst = true
-    const rename = (from: string, to: string): void => {
-      fs.renameSync(from, to)
-      if (to !== place.path || !isFirst) return
-      isFirst = false
+    const rename = renameAndThen(() => {
       fs.writeFileSync(beside(), withProfile(stale, 'foreign'))
       setTimeout(() => {
         fs.renameSync(beside(), place.path)
       }, 20)
-    }
+    })
     await place.post('1', { calls: { rename }, writerPatienceMs: 60_000 })
     expect(place.names()).toEqual(['me', 'foreign'])
     expect(place.files()).toEqual(['config.json'])
@@ -186,15 +191,11 @@ posixOnly('Windows replaces no file that somebody has open')(
       place.put(USERS)
       if (name === 'post') await place.main('1', 'ci')
       const held = fs.openSync(place.path, 'r+')
-      let isFirst = true
-      const rename = (from: string, to: string): void => {
-        const text = place.read()
-        fs.renameSync(from, to)
-        if (to !== place.path || !isFirst) return
-        isFirst = false
+      const stale = place.read()
+      const rename = renameAndThen(() => {
         fs.ftruncateSync(held)
-        fs.writeSync(held, withProfile(text, 'foreign'), 0)
-      }
+        fs.writeSync(held, withProfile(stale, 'foreign'), 0)
+      })
       if (name === 'main') await place.main('1', 'ci', {}, { calls: { rename } })
       else await place.post('1', { calls: { rename } })
       fs.closeSync(held)

@@ -1,6 +1,6 @@
 import { makePermanent } from './home-state.js'
 import { withStore, type Store, type StoreOptions } from './store.js'
-import { commitRecord, parseRecord } from './transaction.js'
+import { changeRecord } from './transaction.js'
 
 /** Which run's profile stays. */
 export interface KeptRun {
@@ -21,7 +21,5 @@ export async function keepProfile(run: KeptRun, options: StoreOptions): Promise<
 
 /** The write of `keepProfile`. */
 export async function keepIn(store: Store, { path, id }: KeptRun): Promise<void> {
-  const log = parseRecord(await store.read('record'), path)
-  // A damaged record claims nothing.
-  if (log !== 'damaged') await commitRecord(store, log, makePermanent(log, id))
+  await changeRecord(store, path, (log) => makePermanent(log, id))
 }

@@ -9,19 +9,22 @@ import { basename, dirname, join } from 'node:path'
  */
 const LEFT_BEHIND_AFTER_MS = 10_000
 
+/** Begins what a file of ours has behind the name of the file that it belongs to. */
+const OURS = '.ci-'
+
 /** The record: the file of the undo log. */
 export function recordPathOf(target: string): string {
-  return `${target}.ci-record`
+  return `${target}${OURS}record`
 }
 
 /** The lock, see lock.ts. */
 export function lockPathOf(target: string): string {
-  return `${target}.ci-lock`
+  return `${target}${OURS}lock`
 }
 
 /** A new name each time, known to `removeTemporaryFiles`. */
 export function temporaryPathOf(file: string): string {
-  return `${file}.ci-${randomBytes(8).toString('hex')}.tmp`
+  return `${file}${OURS}${randomBytes(8).toString('hex')}.tmp`
 }
 
 /**
@@ -32,7 +35,7 @@ export function temporaryPathOf(file: string): string {
 export function isAboutToBeReplaced(target: string): boolean {
   const name = basename(target)
   return namesBeside(target).some((other) => {
-    if (other === name || other.startsWith(`${name}.ci-`)) return false
+    if (other === name || other.startsWith(name + OURS)) return false
     return other.replace(/^\./, '').startsWith(name) && isFresh(join(dirname(target), other))
   })
 }
@@ -44,7 +47,7 @@ function isFresh(file: string): boolean {
 
 /** Whether a record, a lock or a temporary file is there: each may be alone, after a kill. */
 export function hasTraces(target: string): boolean {
-  return namesBeside(target).some((name) => name.startsWith(`${basename(target)}.ci-`))
+  return namesBeside(target).some((name) => name.startsWith(basename(target) + OURS))
 }
 
 /** Whether a killed writer left temporary files. */

@@ -1,5 +1,5 @@
 import { withStore } from './store.js'
-import { commitRestored, parseRecord } from './transaction.js'
+import { changeRecord } from './transaction.js'
 import { findTraces } from './uninstall.js'
 
 /** The keeper tries again later. Milliseconds. */
@@ -28,13 +28,11 @@ export async function postponeExpiration({ path, target, id }: RunEntry, expirat
   for (const place of there === undefined ? [path] : [path, there]) {
     await withStore(
       place,
-      async (store) => {
-        const log = parseRecord(await store.read('record'), path)
-        if (log === 'damaged') return
-        const entries = log.entries.map((entry) => (entry.run === id ? { ...entry, expiration } : entry))
-        const next = { config: undefined, log: { ...log, entries } }
-        await commitRestored(store, { config: undefined, log }, next)
-      },
+      (store) =>
+        changeRecord(store, path, (log) => ({
+          ...log,
+          entries: log.entries.map((entry) => (entry.run === id ? { ...entry, expiration } : entry)),
+        })),
       { waitAtMostMs: WAIT_AT_MOST_MS },
     )
   }

@@ -85,9 +85,21 @@ export async function commitRestored(store: Store, from: HomeState, to: HomeStat
   await store.write([...config, ...record])
 }
 
-/** Writes the record alone. */
-export async function commitRecord(store: Store, from: UndoLog, to: UndoLog): Promise<void> {
-  await store.write(changesOf({ config: undefined, log: from }, { config: undefined, log: to }).record)
+/**
+ * Changes the record alone: config.json keeps its inode and its times. A damaged record claims
+ * nothing, and stays.
+ *
+ * @param path config.json's, for the error
+ * @throws ProfileError if a newer version of this action wrote the record
+ */
+export async function changeRecord(
+  store: Store,
+  path: string,
+  change: (log: UndoLog) => UndoLog,
+): Promise<void> {
+  const log = parseRecord(await store.read('record'), path)
+  if (log === 'damaged') return
+  await store.write(recordChanges(log, change(log)))
 }
 
 /** Says in the record that the runs have ended, if that can be said. */
@@ -101,9 +113,13 @@ export function markEnded(store: Store, runs: readonly string[]): void {
 }
 
 function changesOf(from: HomeState, to: HomeState): { readonly config: Change[]; readonly record: Change[] } {
-  const [old, record] = [formatUndoLog(from.log), formatUndoLog(to.log)]
   return {
     config: from.config?.text === to.config?.text ? [] : [['config', to.config?.text]],
-    record: old === record ? [] : [['record', record && Buffer.from(record).toString('latin1')]],
+    record: recordChanges(from.log, to.log),
   }
+}
+
+function recordChanges(from: UndoLog, to: UndoLog): Change[] {
+  const [old, record] = [formatUndoLog(from), formatUndoLog(to)]
+  return old === record ? [] : [['record', record && Buffer.from(record).toString('latin1')]]
 }
