@@ -7,8 +7,6 @@ import { dirname, join, parse, resolve } from 'node:path'
 import { say } from '../text/prose.js'
 import { KeeperError } from './keeper-error.js'
 
-type Environment = Readonly<Record<string, string | undefined>>
-
 /** A keeper that waits for its order. */
 export interface LaunchedKeeper {
   /**
@@ -46,7 +44,7 @@ const NETWORK_OPTION =
   /(?<=^|\s)--(?:use-(?:openssl|system|bundled)-ca|tls-(?:min|max)-v1\.\d|no-network-family-autoselection|(?:tls-cipher-list|dns-result-order|network-family-autoselection-attempt-timeout)[= ]\S+)(?=\s|$)/g
 
 /** @param variables the job's environment */
-export function launchKeeper(variables: Environment): LaunchedKeeper {
+export function launchKeeper(variables: Readonly<NodeJS.ProcessEnv>): LaunchedKeeper {
   const script = join(dirname(process.argv[1] ?? ''), '../keeper/index.js')
   const keeper = spawn(process.execPath, [...NODE_FLAGS, script], {
     cwd: parse(process.execPath).root,
@@ -112,7 +110,7 @@ async function portFrom(stdout: NonNullable<ChildProcess['stdout']>): Promise<nu
   })
 }
 
-function keeperEnvironment(variables: Environment): Record<string, string> {
+function keeperEnvironment(variables: Readonly<NodeJS.ProcessEnv>): Record<string, string> {
   const options = variables.NODE_OPTIONS?.match(NETWORK_OPTION) ?? []
   const paths = Object.entries(heldVariables(variables, KEPT_PATHS))
   return {
@@ -124,7 +122,10 @@ function keeperEnvironment(variables: Environment): Record<string, string> {
 }
 
 /** The variables of these names that hold something. */
-export function heldVariables(variables: Environment, names: readonly string[]): Record<string, string> {
+export function heldVariables(
+  variables: Readonly<NodeJS.ProcessEnv>,
+  names: readonly string[],
+): Record<string, string> {
   return Object.fromEntries(
     names.flatMap((name) => {
       const value = variables[name] ?? ''
